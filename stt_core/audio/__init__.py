@@ -11,8 +11,8 @@
 `reader`       what decoded audio is read through
 `wav`          WAV, read and written without an extra
 `codecs`       everything else, by the extras ``files`` and ``media``
-`decode`       a path, bytes, a file, an array or frames as one reader
-`source`       the same as the argument of ``recognize``: to decode, or to upload as it is
+`source`       whatever a caller gives as audio, as one binary file
+`decode`       that file as samples, or as it is for an upload
 =============  ====================================================================================
 
 Samples are float32, -1 to 1, shaped ``(n,)`` or ``(n, channels)``. The names below resolve on first use, because the
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from .channels import mix, split
     from .chunker import Chunker
     from .convert import Converter
-    from .decode import open_audio
+    from .decode import AudioInput, open_audio
     from .energy import is_voiced, quietest
     from .frames import AudioData, AudioFormat, AudioFrame, Encoding, refuse_container, sniff_container, to_bytes
     from .reader import AudioReader
     from .resample import Resampler
-    from .source import AudioInput, AudioSource
+    from .source import AudioSource
     from .wav import write_wav
 
 __all__ = [
@@ -62,7 +62,7 @@ _HOME = {
     "AudioData": "frames",
     "AudioFormat": "frames",
     "AudioFrame": "frames",
-    "AudioInput": "source",
+    "AudioInput": "decode",
     "AudioReader": "reader",
     "AudioSource": "source",
     "Chunker": "chunker",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,23 +11,32 @@ from ..errors import AudioError
 from .encodings import Samples, encode
 
 if TYPE_CHECKING:
-    from .frames import AudioFormat
+    from .frames import AudioFormat, Encoding
 
-__all__ = ["array_to_bytes", "array_to_samples"]
+__all__ = ["array_to_bytes", "describe_array"]
 
 _ACCEPTED = "bytes, bytearray, memoryview, AudioFrame, or an array of int16, int32, float32 or float64 samples"
+
+_Values: TypeAlias = npt.NDArray[np.int16 | np.int32 | np.float32 | np.float64]
 
 # Nobody overshoots -1 to 1 by 30 dB, but speech scaled as 16 bit does so within a syllable.
 _LOUDEST = 32.0
 
 
-def array_to_samples(array: object) -> Samples:
-    """Samples ``(n, channels)`` of an array ``(n,)`` or ``(n, channels)``.
+def describe_array(array: object) -> tuple[int, Encoding]:
+    """How many channels the array has, and the encoding that holds its samples as they are.
 
     Raises:
         AudioError: this is no array of samples.
     """
-    values = np.asarray(_checked(array))
+    values = _checked(array)
+    native: Encoding = "pcm_f32le"
+    if values.dtype.kind == "i":
+        native = "pcm_s16le" if values.dtype.itemsize == 2 else "pcm_s32le"
+    return values.shape[1], native
+
+
+def _samples(values: _Values) -> Samples:
     if values.dtype.kind == "i":
         return (values * (0.5 ** (8 * values.dtype.itemsize - 1))).astype(np.float32)
     samples = values.astype(np.float32, copy=False)
@@ -51,12 +60,12 @@ def array_to_bytes(array: object, declared: AudioFormat) -> bytes:
             f"an array of shape {np.shape(cast('npt.ArrayLike', array))} came where channels={declared.channels} was "
             f"declared: pass (n,) for one channel and (n, channels) for several"
         )
-    if values.dtype.kind == "i" and declared.encoding == ("pcm_s16le", "pcm_s32le")[values.dtype.itemsize == 4]:
+    if values.dtype.kind == "i" and declared.encoding == describe_array(values)[1]:
         return values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
-    return encode(array_to_samples(values), declared.encoding)
+    return encode(_samples(values), declared.encoding)
 
 
-def _checked(array: object) -> npt.NDArray[np.int16 | np.int32 | np.float32 | np.float64]:
+def _checked(array: object) -> _Values:
     # Lists and scalars are refused rather than guessed at; memoryview and array.array carry their sample type.
     if not isinstance(array, (np.ndarray, memoryview)) and not hasattr(array, "__array_interface__"):
         try:

@@ -18,10 +18,14 @@ import numpy.typing as npt
 from ..errors import AudioError
 from .frames import SAMPLE_BYTES, Encoding
 
-__all__ = ["Samples", "decode", "encode"]
+__all__ = ["Samples", "decode", "encode", "sane"]
 
 Samples: TypeAlias = npt.NDArray[np.float32]
 """float32, -1 to 1, ``(n,)`` or ``(n, channels)``."""
+
+
+# 180 dB over full scale: no level, but garbage read as floats.
+_ABSURD = 1e9
 
 
 def decode(data: bytes | bytearray | memoryview, encoding: Encoding) -> Samples:
@@ -48,9 +52,15 @@ def decode(data: bytes | bytearray | memoryview, encoding: Encoding) -> Samples:
             np.frombuffer(data, "<i4"), np.float32(1 / 2147483648), dtype=np.float32, casting="same_kind"
         )
     if encoding == "pcm_f32le":
-        samples = np.frombuffer(data, "<f4").astype(np.float32, copy=False)
-        return samples if np.isfinite(samples).all() else np.nan_to_num(samples, posinf=0.0, neginf=0.0)
+        return sane(np.frombuffer(data, "<f4").astype(np.float32, copy=False))
     return _decode_table(encoding)[np.frombuffer(data, np.uint8)]
+
+
+def sane(samples: Samples) -> Samples:
+    """The same samples, unless one is no number or beyond anything that a level could mean: those become silence."""
+    if not samples.size or np.abs(samples).max() < _ABSURD:  # false for NaN
+        return samples
+    return np.where(np.abs(samples) < _ABSURD, samples, np.float32(0))
 
 
 def encode(samples: Samples, encoding: Encoding) -> bytes:
@@ -60,15 +70,14 @@ def encode(samples: Samples, encoding: Encoding) -> bytes:
         samples: any shape; written in C order, so ``(n, channels)`` comes out interleaved.
         encoding: how to write them.
     """
-    if not np.isfinite(samples).all():
-        samples = np.nan_to_num(samples)
+    samples = sane(samples)
     if encoding == "pcm_f32le":
         return samples.astype("<f4", copy=False).tobytes()
     if encoding == "pcm_s32le":
         # float32 cannot say 2147483647: the next it has is the one above.
         wide = np.rint(samples.astype(np.float64) * 2147483648)
         return wide.clip(-2147483648, 2147483647, out=wide).astype("<i4").tobytes()
-    scaled = np.multiply(samples, np.float32(32768), dtype=np.float32)
+    scaled = np.multiply(samples, np.float32(32768))
     np.rint(scaled, out=scaled)
     np.minimum(np.maximum(scaled, np.float32(-32768), out=scaled), np.float32(32767), out=scaled)
     if encoding == "pcm_s16le":

@@ -93,6 +93,7 @@ class Resampler:
         # A filter costs 15 to 50 µs to make and some kilobytes to keep: not before there is audio.
         self._filter: _Filter | None = None
         self._skip = self._n_in = self._n_out = 0
+        self._flat = self.channels == 1
 
     @property
     def delay(self) -> float:
@@ -131,15 +132,16 @@ class Resampler:
             return samples
         if self._filter is None:
             self._filter = self._new_filter()
+        self._flat = samples.ndim == 1
         out = self._run(self._filter, samples.reshape(-1, self.channels))
         self._n_out += len(out)
-        return out[:, 0] if samples.ndim == 1 else out
+        return out[:, 0] if self._flat else out
 
     def flush(self) -> Samples:
         """End the stream; the resampler is as new afterwards.
 
         Returns:
-            ``(n, channels)``: the rest.
+            the rest, in the shape of the last input.
         """
         due = (2 * self._n_in * self._out_step + self._in_step) // (2 * self._in_step) - self._n_out
         if self._filter is None or due == 0:
@@ -148,8 +150,9 @@ class Resampler:
             # The filters round the length each in its own way: with some silence behind the end, both have enough.
             silence = np.zeros(((self._skip + 2) * self._in_step // self._out_step + 2, self.channels), np.float32)
             tail = self._run(self._filter, silence, last=True)[:due]
+        flat = self._flat
         self.reset()
-        return tail
+        return tail[:, 0] if flat else tail
 
     def _new_filter(self) -> _Filter:
         made = self._make_filter(self.in_rate, self.out_rate, self.channels, mode=self.mode)
