@@ -37,7 +37,7 @@ test-lowest:
 
 # A stamp is older than what it was made from when something has to be installed again.
 $(VENV)/.stamp-venv:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "stt-core needs Python 3.11 or newer; $(PYTHON) is older or missing. Name one: make PYTHON=python3.11 $(MAKECMDGOALS)"; \
 		exit 1; }
 	$(PYTHON) -m venv $(VENV)

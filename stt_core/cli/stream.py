@@ -114,8 +114,7 @@ async def _at_pace(reader: AudioReader, stop: _Stop) -> AsyncIterator[AudioData]
     loop = asyncio.get_running_loop()
     start = loop.time()
     heard = 0
-    block = round(_BLOCK_SECONDS * reader.sample_rate)
-    while len(samples := reader.read(block)):
+    for samples in reader.blocks(_BLOCK_SECONDS):
         heard += len(samples)
         try:
             await asyncio.wait_for(stop.wake.wait(), start + heard / reader.sample_rate - loop.time())
