@@ -1,0 +1,532 @@
+"""Runs a stream: one connection after the other, until everything that was pushed is accounted for.
+
+The public face is :class:`stt_core.stream.RecognizeStream`; this is what keeps its promises. It owns the ledger, the
+order of events, the retry budget, the deadlines and the usage, and lends them to one :mod:`~stt_core.attempt` after the
+other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from itertools import count
+from typing import TYPE_CHECKING
+
+from .attempt import LedgerSource, Request, StreamSink
+from .channel import ChannelFull
+from .errors import (
+    ConnectionLostError,
+    ConnectTimeoutError,
+    DrainTimeoutError,
+    FlushTimeoutError,
+    ProtocolError,
+    SlowConsumerError,
+    StreamClosedError,
+    STTError,
+)
+from .events import AudioSpan, RecognitionUsage, SpeechEvent, SpeechEventType, StreamTimings
+from .runner import EndOfInput, FlushRequest, OptionsUpdate, ReconnectRequested
+from .turns import TurnOrder
+
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .ledger import Ledger, Span
+    from .options import StreamOptions, STTOptions
+    from .registry import Resolved
+    from .retry import RetryBudget
+    from .runner import Runner
+
+__all__ = ["Driver"]
+
+logger = logging.getLogger("stt_core.stream")
+
+_INTERIM = SpeechEventType.INTERIM_TRANSCRIPT
+_FINAL = SpeechEventType.FINAL_TRANSCRIPT
+
+READY_SECONDS_THAT_RESET_THE_BUDGET = 10.0
+
+
+class _Flush:
+    """A caller waiting for the finals of a span."""
+
+    __slots__ = ("acknowledged", "exact", "future", "given", "request")
+
+    def __init__(self, request: FlushRequest, future: asyncio.Future[list[SpeechEvent]]) -> None:
+        self.request = request
+        self.future = future
+        self.given = False
+        self.acknowledged = False
+        self.exact = False
+
+
+class Driver:
+    """The machinery of one stream.
+
+    Args:
+        runner: the provider's part.
+        provider: its registered name.
+        ledger: empty, in the format that will be pushed.
+        events: where events go; its capacity is the reserve of promise S7.
+        stt_options: ``connect_timeout`` is used.
+        stream_options: ``flush_timeout`` and ``drain_timeout`` are used.
+        budget: of this stream.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        *,
+        provider: str,
+        ledger: Ledger,
+        events: Channel[SpeechEvent],
+        stt_options: STTOptions,
+        stream_options: StreamOptions,
+        budget: RetryBudget,
+    ) -> None:
+        self.ledger = ledger
+        self.finals: list[SpeechEvent] = []
+        self.timings = StreamTimings()
+        self.error: BaseException | None = None
+        """What the stream ended with."""
+        self._runner = runner
+        self._provider = provider
+        self._events = events
+        self._connect_timeout = stt_options.get("connect_timeout")
+        self._flush_timeout = stream_options.get("flush_timeout")
+        self._drain_timeout = stream_options.get("drain_timeout")
+        self._budget = budget
+        self._loop = asyncio.get_running_loop()
+        self._source: LedgerSource | None = None
+        self._sink: StreamSink | None = None
+        self._deadline: asyncio.Timeout | None = None
+        self._orders: dict[int | None, TurnOrder] = {}
+        self._segment_ids = count()
+        self._tickets: dict[int | None, int] = {}  # of the unread interim of each channel
+        self._requests: deque[Request] = deque()  # given to no runner, or not answered by one yet
+        self._flushes: deque[_Flush] = deque()
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._flushed_finals = 0
+        self._updates: dict[OptionsUpdate, asyncio.Future[None]] = {}
+        self._room: asyncio.Event = asyncio.Event()
+        self._ended = False
+        self._finished = False
+        self._abort: STTError | None = None  # set to end the stream from outside the attempt
+        self._input_error: BaseException | None = None
+        self._sent = self._replayed = 0  # samples
+        self._injected = 0.0  # seconds
+        self._reported: tuple[int, int, float] = (0, 0, 0.0)
+        self._attempt_began = 0.0
+        self._ready_at: float | None = None
+        self._first_sent_at: float | None = None
+        self._asked_at: float | None = None
+
+    # -- what the caller does --------------------------------------------------------------------------------------
+
+    @property
+    def finished(self) -> bool:
+        """Whether the stream is over: all said, failed, or closed."""
+        return self._finished
+
+    @property
+    def ended(self) -> bool:
+        """Whether the input was ended."""
+        return self._ended
+
+    @property
+    def backlog(self) -> float:
+        """Seconds pushed and not taken by the provider's transport yet."""
+        return max(self.ledger.end - self.ledger.sent, 0) / self.ledger.format.sample_rate
+
+    def push(self, data: bytes) -> None:
+        """Takes audio; never blocks.
+
+        Raises:
+            StreamClosedError: the input was ended, or the stream is over.
+        """
+        if self._ended or self._finished:
+            raise self.closed_error()
+        end = self.ledger.end
+        lost = self.ledger.push(data)
+        if lost is not None:
+            self._report_lost([lost])
+        if self._source is not None and self.ledger.end != end:
+            self._source.wake()
+
+    async def wait_for_room(self, nbytes: int) -> None:
+        """Waits until ``nbytes`` can be pushed without dropping unsent audio.
+
+        Raises:
+            StreamClosedError: the input was ended, or the stream is over.
+        """
+        while not self.ledger.room_for(nbytes) and not self._finished:
+            self._room.clear()
+            await self._room.wait()
+
+    def closed_error(self) -> StreamClosedError:
+        """What a caller gets who pushes, flushes or updates too late; its cause is the stream's own failure, if any."""
+        if self.error is not None:
+            closed = StreamClosedError(f"the stream has ended: {self.error}", provider=self._provider)
+            closed.__cause__ = self.error
+            return closed
+        reason = "end_input() was called before" if self._ended else "it is closed"
+        return StreamClosedError(f"this stream takes no more input: {reason}", provider=self._provider)
+
+    def end_input(self) -> None:
+        """No more audio will come."""
+        if not self._ended:
+            self._ended = True
+            self._ask(EndOfInput(self._seal()))
+
+    def fail_input(self, error: BaseException) -> None:
+        """The source of the audio failed: what it gave is recognised, then the reader gets its error."""
+        self._input_error = error
+        self.end_input()
+
+    async def flush(self) -> list[SpeechEvent]:
+        """See :meth:`stt_core.stream.RecognizeStream.flush`."""
+        if self._ended or self._finished:
+            raise self.closed_error()
+        flush = _Flush(FlushRequest(self._seal()), self._loop.create_future())
+        self._flushes.append(flush)
+        self._ask(flush.request)
+        try:
+            return await flush.future
+        finally:
+            if flush in self._flushes:  # cancelled: the provider's answer has nobody to go to
+                self._forget_flush(flush)
+
+    async def update(self, settings: Resolved) -> None:
+        """See :meth:`stt_core.stream.RecognizeStream.update_options`."""
+        if self._ended or self._finished:
+            raise self.closed_error()
+        update = OptionsUpdate(self._seal(), settings)
+        future = self._updates[update] = self._loop.create_future()
+        self._ask(update)
+        try:
+            await future
+        finally:
+            self._updates.pop(update, None)
+
+    def _seal(self) -> int:
+        self.ledger.seal()
+        return self.ledger.end
+
+    def _ask(self, request: Request) -> None:
+        self._requests.append(request)
+        if self._source is not None:
+            self._source.add_request(request)
+
+    # -- one connection after the other ----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Runs to the end of the stream. Never raises but for cancellation: :attr:`error` says how it ended."""
+        try:
+            await self._run_attempts()
+        except STTError as error:
+            self.error = error
+        except asyncio.CancelledError:
+            self._finish()
+            raise
+        self._finish()
+
+    async def _run_attempts(self) -> None:
+        ledger = self.ledger
+        while True:
+            start = ledger.replay_start()
+            source = LedgerSource(ledger, self, start=start, requests=self._requests)
+            sink = StreamSink(ledger, source, self, provider=self._provider, carries=self._runner.carries)
+            self._source, self._sink = source, sink
+            self._attempt_began, self._ready_at = self._loop.time(), None
+            error = await self._attempt(source, sink)
+            self._source = None
+            for flush in self._flushes:
+                flush.given = flush.acknowledged = False
+            self._watch_flush()
+            self._report_lost(ledger.forfeit())
+            if source.ended and (error is None or self._nothing_owed()):
+                break
+            if isinstance(error, DrainTimeoutError | SlowConsumerError):
+                raise self._give_up(error)
+            if isinstance(error, ReconnectRequested):
+                self._emit(SpeechEvent(SpeechEventType.RECONNECTING, attempt=0))
+                continue
+            error = error or ConnectionLostError("the session ended before its input", provider=self._provider)
+            ready_for = self._loop.time() - self._ready_at if self._ready_at is not None else 0.0
+            if ready_for >= READY_SECONDS_THAT_RESET_THE_BUDGET and not source.ended:
+                self._budget.reset()
+            delay = self._budget.spend(error)
+            if delay is None:
+                raise self._give_up(error)
+            logger.warning("%s: %s; trying again in %.2f s", self._provider, error, delay)
+            self._emit(SpeechEvent(SpeechEventType.RECONNECTING, error=error, attempt=self._budget.spent))
+            await asyncio.sleep(delay)
+            if self._abort is not None:
+                raise self._abort
+        ledger.settle(ledger.end, "exact")
+        for order in self._orders.values():
+            # The provider is done without a word on its last interim. Its text is kept.
+            order.promote()
+
+    async def _attempt(self, source: LedgerSource, sink: StreamSink) -> STTError | ReconnectRequested | None:
+        try:
+            async with asyncio.timeout(self._connect_timeout) as self._deadline:
+                await self._runner.run(source, sink)
+        except ReconnectRequested as request:
+            source.accept()
+            return request
+        except STTError as error:
+            if error.provider is None:
+                error.provider = self._provider
+            return self._overdue(sink) if self._deadline.expired() else error
+        except Exception as error:  # noqa: BLE001  (a codec that trips over a malformed message is a dropped connection)
+            if self._deadline.expired():
+                return self._overdue(sink)
+            broken = ProtocolError(
+                f"the {self._provider} provider failed on what it received: {type(error).__name__}: {error}",
+                provider=self._provider,
+            )
+            broken.__cause__ = error
+            return broken
+        finally:
+            self._deadline = None
+        return None
+
+    def _overdue(self, sink: StreamSink) -> STTError:
+        """Why the attempt was cut short: the deadline only ever ends it for one of these three reasons."""
+        if self._abort is not None:
+            return self._abort
+        if not sink.ready:
+            return ConnectTimeoutError(
+                f"{self._provider} was not ready within {self._connect_timeout:g} s (connect_timeout)",
+                provider=self._provider,
+            )
+        return DrainTimeoutError(
+            f"{self._provider} did not finish within {self._drain_timeout:g} s after the end of input (drain_timeout); "
+            "what it had recognised of the open segment was kept as a promoted FINAL",
+            provider=self._provider,
+        )
+
+    def _set_deadline(self, seconds: float | None) -> None:
+        deadline = self._deadline
+        if deadline is not None and not deadline.expired():
+            deadline.reschedule(None if seconds is None else self._loop.time() + seconds)
+
+    def _nothing_owed(self) -> bool:
+        return not self.ledger.has_unsettled_voice() and all(order.open_text is None for order in self._orders.values())
+
+    def _give_up(self, error: STTError) -> STTError:
+        """Nothing more can be recognised: the words so far are kept, and the audio that was not is reported."""
+        for order in self._orders.values():
+            order.promote()
+        if self.ledger.has_unsettled_voice():
+            self._report_lost([(max(self.ledger.settled, self.ledger.base), self._seal())])
+        return error
+
+    def _finish(self) -> None:
+        if self._finished:
+            return
+        for order in self._orders.values():
+            order.finish()
+        self._report_usage()
+        self._finished = True
+        self.error = self._abort or self.error or self._input_error
+        self._events.close(self.error)
+        self._room.set()
+        for flush in list(self._flushes):
+            self._forget_flush(flush)
+            if not flush.future.done():
+                flush.future.set_exception(self.closed_error())
+        for future in self._updates.values():
+            if not future.done():
+                future.set_exception(self.closed_error())
+
+    # -- what the attempt reports ----------------------------------------------------------------------------------
+
+    def on_sent(self, *, fresh: int, replayed: int) -> None:
+        """See :class:`stt_core.attempt.AttemptHost`, here and below."""
+        if self._first_sent_at is None:
+            self._first_sent_at = self._loop.time()
+        self._sent += fresh
+        self._replayed += replayed
+        if not self._room.is_set():
+            self._room.set()
+
+    def on_silence(self, seconds: float) -> None:  # noqa: D102
+        self._injected += seconds
+
+    def on_given(self, request: Request) -> None:  # noqa: D102
+        self._asked_at = self._loop.time()
+        if isinstance(request, EndOfInput):
+            self._set_deadline(self._drain_timeout)
+        elif isinstance(request, FlushRequest):
+            for flush in self._flushes:
+                if flush.request is request:
+                    flush.given = True
+            if self._flush_timer is None:
+                self._watch_flush()
+
+    def on_connected(self) -> None:  # noqa: D102
+        self._ready_at = self._loop.time()
+        self.timings.connect = self._ready_at - self._attempt_began
+        self._set_deadline(None)
+        self._emit(SpeechEvent(SpeechEventType.CONNECTED, timings=StreamTimings(connect=self.timings.connect)))
+
+    def on_progress(self) -> None:  # noqa: D102
+        if self._source is not None and self._source.ended:
+            self._set_deadline(self._drain_timeout)
+        if self._flush_timer is not None:
+            self._watch_flush()
+
+    def on_text(self, *, fresh: bool) -> None:  # noqa: D102
+        if fresh and self._budget.spent:
+            self._budget.reset()
+        if self.timings.first_interim is None and self._first_sent_at is not None:
+            self.timings.first_interim = self._loop.time() - self._first_sent_at
+
+    def on_updated(self, update: OptionsUpdate) -> None:  # noqa: D102
+        self._answered(update)
+        future = self._updates.get(update)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def order_of(self, channel: int | None) -> TurnOrder:  # noqa: D102
+        order = self._orders.get(channel)
+        if order is None:
+            turns = self._runner.carries.turns
+            order = TurnOrder(self._deliver, turns=turns, segment_ids=self._segment_ids.__next__)
+            self._orders[channel] = order
+        return order
+
+    def _answered(self, request: Request) -> None:
+        if request in self._requests:
+            self._requests.remove(request)
+
+    # -- flushes ---------------------------------------------------------------------------------------------------
+
+    def on_flushed(self, request: FlushRequest, *, exact: bool) -> None:  # noqa: D102
+        for flush in self._flushes:
+            if flush.request is request:
+                flush.acknowledged, flush.exact = True, exact
+                self.resolve_flushes()
+                return
+        self._answered(request)  # its caller has gone
+
+    def resolve_flushes(self) -> None:
+        """Answers the flushes whose finals are all there."""
+        while self._flushes and self._flushes[0].acknowledged:
+            if any(order.open_text is not None for order in self._orders.values()):
+                return  # the acknowledgement came before the final
+            flush = self._flushes[0]
+            if flush.exact and self.ledger.settle(flush.request.position, "exact"):
+                self.on_progress()
+            self._resolve_flush(flush)
+
+    def _resolve_flush(self, flush: _Flush) -> None:
+        for order in self._orders.values():
+            order.close_untitled()
+        self._forget_flush(flush)
+        finals, self._flushed_finals = self.finals[self._flushed_finals :], len(self.finals)
+        if self._asked_at is not None and finals:
+            self.timings.end_to_final = self._loop.time() - self._asked_at
+        if not flush.future.done():
+            flush.future.set_result(finals)
+
+    def _forget_flush(self, flush: _Flush) -> None:
+        self._flushes.remove(flush)
+        self._answered(flush.request)
+        self._watch_flush()
+
+    def _watch_flush(self) -> None:
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+            self._flush_timer = None
+        if self._flushes and self._flushes[0].given and self._flush_timeout is not None:
+            self._flush_timer = self._loop.call_later(self._flush_timeout, self._flush_overdue)
+
+    def _flush_overdue(self) -> None:
+        self._flush_timer = None
+        flush = self._flushes[0]
+        if not any(order.speaking for order in self._orders.values()):
+            self._resolve_flush(flush)
+            return
+        self._forget_flush(flush)
+        if not flush.future.done():
+            flush.future.set_exception(
+                FlushTimeoutError(
+                    f"{self._provider} did not finalise the segment within {self._flush_timeout:g} s (flush_timeout)",
+                    provider=self._provider,
+                )
+            )
+
+    # -- events ----------------------------------------------------------------------------------------------------
+
+    def _deliver(self, event: SpeechEvent) -> None:
+        """Takes an event that is in order. Unread interims of a segment are overwritten by newer ones (promise S7)."""
+        kind = event.type
+        if event.provider is None:
+            event.provider = self._provider
+        channel = event.channel
+        if kind is _INTERIM:
+            ticket = self._tickets.get(channel)
+            if ticket is None or not self._events.replace(ticket, event):
+                ticket = self._send(event)
+                if ticket is not None:
+                    self._tickets[channel] = ticket
+            return
+        self._tickets.pop(channel, None)
+        if kind is _FINAL:
+            data = event.alternatives[0]
+            if not self.finals:
+                data.prefix = ""
+            self.finals.append(event)
+            self._report_usage()
+        self._send(event)
+
+    def _emit(self, event: SpeechEvent) -> None:
+        event.provider = self._provider
+        if event.request_id is None and self._sink is not None:
+            event.request_id = self._sink.request_id
+        self._send(event)
+
+    def _send(self, event: SpeechEvent) -> int | None:
+        try:
+            return self._events.send_nowait(event)
+        except ChannelFull:
+            if self._abort is None:
+                self._abort = SlowConsumerError(
+                    f"nobody reads this stream's events: {self._events.capacity} finals and status events wait",
+                    provider=self._provider,
+                )
+                self._set_deadline(0)
+            return None
+
+    def _report_lost(self, spans: list[Span]) -> None:
+        rate = self.ledger.format.sample_rate
+        for start, end in spans:
+            span = AudioSpan(start / rate, end / rate)
+            logger.warning(
+                "%s: %.2f s of audio are lost, from %.2f s on", self._provider, span.duration, span.start_time
+            )
+            self._emit(SpeechEvent(SpeechEventType.AUDIO_LOST, time=span.start_time, span=span))
+
+    def _report_usage(self) -> None:
+        rate = self.ledger.format.sample_rate
+        now = (self._sent, self._replayed, self._injected)
+        if now == self._reported:
+            return
+        sent, replayed = (now[0] - self._reported[0]) / rate, (now[1] - self._reported[1]) / rate
+        injected = now[2] - self._reported[2]
+        self._reported = now
+        usage = RecognitionUsage(sent + replayed + injected, sent, replayed, injected)
+        timings = StreamTimings(
+            self.timings.connect, self.timings.first_interim, self.timings.end_to_final, self.backlog
+        )
+        self._emit(SpeechEvent(SpeechEventType.RECOGNITION_USAGE, recognition_usage=usage, timings=timings))
+
+    @property
+    def usage(self) -> RecognitionUsage:
+        """What the transport has accepted so far, in total."""
+        rate = self.ledger.format.sample_rate
+        sent, replayed = self._sent / rate, self._replayed / rate
+        return RecognitionUsage(sent + replayed + self._injected, sent, replayed, self._injected)

@@ -1,0 +1,41 @@
+"""From a config string to an ``STT``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .config import parse
+from .errors import UnsupportedError
+from .registry import get_provider
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .stt import STT
+
+__all__ = ["DEFAULT_CONFIG", "create_stt"]
+
+DEFAULT_CONFIG = "pocketsphinx/en-us"
+"""The embedded engine: it needs no key and no network."""
+
+
+def create_stt(config: Config | None = None, /, **options: object) -> STT:
+    """Makes the STT that a config string names.
+
+    Args:
+        config: ``provider[/model][:language][?option=value&...]``, or a mapping with the same fields. ``None`` takes
+            the environment variable ``STT_CORE_MODEL``, else the embedded engine.
+        **options: as for :class:`~stt_core.stt.STT`; they beat those of the string.
+
+    Raises:
+        ConfigError: the string, the provider, the model, the language, an option or a credential is wrong or missing.
+        MissingExtraError: the provider needs a package that is not installed.
+    """
+    if config is None:
+        config = os.environ.get("STT_CORE_MODEL") or DEFAULT_CONFIG
+    members = parse(config)
+    if len(members) > 1:
+        raise UnsupportedError("chains of providers are not available yet: give a single one")
+    (member,) = members
+    client = get_provider(member.provider).load_client()
+    return client(member, **options)
