@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import traceback
 from collections.abc import Coroutine
 
@@ -49,6 +47,5 @@ def carry_out(work: Coroutine[None, None, int], *, verbose: bool) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output (`| head`) has gone; what Python flushes at exit must not fail a second time.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output (`| head`) has gone.
         return _FAILED
