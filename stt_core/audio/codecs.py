@@ -6,12 +6,14 @@ The content decides, never the name. What both can read is read by soundfile, wh
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, Protocol, cast
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, cast
 
 import numpy as np
 from typing_extensions import override
 
 from ..errors import AudioError, MissingExtraError
+from .files import BorrowedFile
 from .frames import CONTAINERS, AudioFormat, sniff_container
 from .reader import AudioReader
 
@@ -61,7 +63,11 @@ class _SoundFile(Protocol):
 
 
 class SoundfileReader(AudioReader):
-    """Whatever libsndfile reads, from a file that can be rewound.
+    """Whatever libsndfile reads.
+
+    Args:
+        file: at its start; must be able to seek.
+        close: called by :meth:`close`.
 
     Raises:
         MissingExtraError: the package is not installed.
@@ -72,9 +78,9 @@ class SoundfileReader(AudioReader):
         soundfile: Any = _extra("soundfile", "files")
         self._error = cast("type[Exception]", soundfile.SoundFileError)
         try:
-            self._sound = cast("_SoundFile", soundfile.SoundFile(file))
+            self._sound = cast("_SoundFile", soundfile.SoundFile(BorrowedFile(file)))
         except self._error as error:
-            raise AudioError(f"libsndfile: {str(error).rpartition(': ')[2]}") from error
+            raise AudioError(f"libsndfile: {str(error).rpartition(': ')[2].rstrip('.')}") from error
         sound = self._sound
         checked = AudioFormat(sound.samplerate, sound.channels)
         # libsndfile says 2**63 - 1 for a length that it cannot know.
@@ -95,35 +101,46 @@ class SoundfileReader(AudioReader):
 
 
 class AvReader(AudioReader):
-    """The first audio track of whatever FFmpeg reads, from a file that can be rewound.
+    """The first audio track of a file that FFmpeg reads.
+
+    Args:
+        file: at its start; must be able to seek.
+        kind: of :func:`sniff_file`. FFmpeg is told it and never guesses: among what it would guess are playlists, which
+            make it open other files and addresses.
+        close: called by :meth:`close`.
 
     Raises:
         MissingExtraError: the package is not installed.
         AudioError: FFmpeg cannot make sense of the file, or there is no audio in it.
     """
 
-    def __init__(self, file: BinaryIO, close: Callable[[], object] | None = None) -> None:
+    def __init__(self, file: BinaryIO, kind: str, close: Callable[[], object] | None = None) -> None:
         _extra("av", "media")
         import av
         from av.error import FFmpegError
 
         self._error = FFmpegError
         try:
-            self._container = av.open(file, mode="r", metadata_errors="replace")
+            self._container = av.open(file, mode="r", format=_DEMUXERS[kind], metadata_errors="replace")
         except FFmpegError as error:
             raise AudioError(f"FFmpeg: {error.strerror}") from error
-        if not self._container.streams.audio:
-            self._container.close()
-            raise AudioError("the file has no audio track")
-        track = self._container.streams.audio[0]
-        self._resampler = av.AudioResampler(format="flt", layout=track.layout, rate=track.rate)
-        self._frames = self._decode()
-        checked = AudioFormat(track.rate, track.channels)
+        with ExitStack() as closing:
+            closing.callback(self._container.close)
+            if not self._container.streams.audio:
+                raise AudioError("the file has no audio track")
+            track = self._container.streams.audio[0]
+            if getattr(track, "codec_context", None) is None:
+                # Typed as always there, which holds only for codecs that this FFmpeg knows.
+                raise AudioError("FFmpeg has no decoder for its audio track")
+            checked = AudioFormat(track.rate, track.channels)
+            self._resampler = av.AudioResampler(format="flt", layout=track.layout, rate=track.rate)
+            closing.pop_all()
         if track.duration is not None and track.time_base is not None:
             duration = float(track.duration * track.time_base)
         else:
             duration = None if self._container.duration is None else self._container.duration / av.time_base
         super().__init__(checked.sample_rate, checked.channels, duration, close)
+        self._frames = self._decode()
 
     def _decode(self) -> Iterator[Samples]:
         for frame in self._container.decode(audio=0):
@@ -138,7 +155,8 @@ class AvReader(AudioReader):
             for samples in self._frames:
                 if len(samples):
                     return samples
-        except self._error as error:
+        except (self._error, ValueError) as error:
+            # ValueError: the track changes its rate or channels on the way.
             raise AudioError(f"the audio cannot be decoded any further: {error}") from error
         return np.zeros((0, self.channels), np.float32)
 
@@ -148,6 +166,7 @@ class AvReader(AudioReader):
         super().close()
 
 
+_DEMUXERS = {"webm": "matroska", **{kind: kind for kind in ("wav", "flac", "ogg", "mp3", "aac", "aiff", "mp4")}}
 _AV_ONLY = ("webm", "mp4", "aac")
 
 
@@ -166,25 +185,29 @@ def open_container(file: BinaryIO, head: bytes, close: Callable[[], object] | No
     kind = sniff_file(head)
     missing: MissingExtraError | None = None
     reasons: list[str] = []
-    for reader in (AvReader,) if kind in _AV_ONLY else (SoundfileReader, AvReader):
+    readers: list[Callable[[], AudioReader]] = []
+    if kind not in _AV_ONLY:
+        readers.append(lambda: SoundfileReader(file, close))
+    if kind is not None:
+        readers.append(lambda: AvReader(file, kind, close))
+    for reader in readers:
         file.seek(0)
         try:
-            return reader(file, close)
+            return reader()
         except MissingExtraError as error:
             missing = missing or error
         except AudioError as error:
             reasons.append(error.message)
     if missing is not None and kind is not None and not reasons:
         raise missing
-    _refuse(head, kind, reasons)
-    return None
+    raise _undecodable(head, kind, reasons)
 
 
-def _refuse(head: bytes, kind: str | None, reasons: list[str]) -> NoReturn:
+def _undecodable(head: bytes, kind: str | None, reasons: list[str]) -> AudioError:
     text = head[:12].isascii() and head[:12].decode("ascii").isprintable()
     looks = f"begins like {CONTAINERS.get(kind or '', 'text' if text else 'nothing known')} ({head[:12]!r})"
     why = f" ({'; '.join(reasons)})" if reasons else ""
-    raise AudioError(f"this audio {looks} and cannot be decoded{why}. Accepted are {ACCEPTED}")
+    return AudioError(f"this audio {looks} and cannot be decoded{why}. Accepted are {ACCEPTED}")
 
 
 def _extra(module: str, extra: str) -> object:

@@ -159,10 +159,12 @@ class BorrowedFile(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         if not self._seekable:
             raise io.UnsupportedOperation("this file cannot be rewound")
-        if whence == os.SEEK_CUR:
-            offset, whence = offset + self.tell(), os.SEEK_SET
+        # libsndfile asks broken files for positions before their beginning, and would print the exception.
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell()}.get(whence)
+        if base is None:
+            base = self._file.seek(0, os.SEEK_END) - self._start
         self._head = b""
-        return self._file.seek(offset + self._start if whence == os.SEEK_SET else offset, whence) - self._start
+        return self._file.seek(self._start + max(base + offset, 0)) - self._start
 
     @override
     def tell(self) -> int:

@@ -127,12 +127,12 @@ class Resampler:
             what is ready, in the same shape; often nothing, which does not mean the end.
         """
         self._n_in += len(samples)
+        self._flat = samples.ndim == 1
         if self._in_step == self._out_step:
             self._n_out = self._n_in
             return samples
         if self._filter is None:
             self._filter = self._new_filter()
-        self._flat = samples.ndim == 1
         out = self._run(self._filter, samples.reshape(-1, self.channels))
         self._n_out += len(out)
         return out[:, 0] if self._flat else out
