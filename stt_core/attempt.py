@@ -48,7 +48,7 @@ class AttemptHost(Protocol):
         """The runner took a request over."""
         ...
 
-    def on_connected(self) -> None:
+    def on_connected(self, request_id: str | None) -> None:
         """The provider is ready."""
         ...
 
@@ -229,7 +229,7 @@ class StreamSink:
             self.request_id = request_id
         if not self.ready:
             self.ready = True
-            self._host.on_connected()
+            self._host.on_connected(request_id)
 
     def settle(self, seconds: float) -> None:
         """See :meth:`stt_core.runner.EventSink.settle`."""

@@ -14,7 +14,6 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from .attempt import LedgerSource, Request, StreamSink
-from .channel import ChannelFull
 from .errors import (
     ConnectionLostError,
     ConnectTimeoutError,
@@ -25,14 +24,15 @@ from .errors import (
     StreamClosedError,
     STTError,
 )
-from .events import AudioSpan, RecognitionUsage, SpeechEvent, SpeechEventType, StreamTimings
+from .events import AudioSpan, SpeechEvent, SpeechEventType, StreamTimings
+from .outbox import Outbox
 from .runner import EndOfInput, FlushRequest, OptionsUpdate, ReconnectRequested
 from .turns import TurnOrder
 
 if TYPE_CHECKING:
     from .channel import Channel
     from .ledger import Ledger, Span
-    from .options import StreamOptions, STTOptions
+    from .options import StreamSettings, STTSettings
     from .registry import Resolved
     from .retry import RetryBudget
     from .runner import Runner
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 __all__ = ["Driver"]
 
 logger = logging.getLogger("stt_core.stream")
-
-_INTERIM = SpeechEventType.INTERIM_TRANSCRIPT
-_FINAL = SpeechEventType.FINAL_TRANSCRIPT
 
 READY_SECONDS_THAT_RESET_THE_BUDGET = 10.0
 
@@ -80,29 +77,28 @@ class Driver:
         provider: str,
         ledger: Ledger,
         events: Channel[SpeechEvent],
-        stt_options: STTOptions,
-        stream_options: StreamOptions,
+        stt_options: STTSettings,
+        stream_options: StreamSettings,
         budget: RetryBudget,
     ) -> None:
         self.ledger = ledger
-        self.finals: list[SpeechEvent] = []
-        self.timings = StreamTimings()
         self.error: BaseException | None = None
         """What the stream ended with."""
         self._runner = runner
         self._provider = provider
+        self.outbox = Outbox(
+            events, provider=provider, sample_rate=ledger.format.sample_rate, on_overflow=self._on_overflow
+        )
         self._events = events
-        self._connect_timeout = stt_options.get("connect_timeout")
-        self._flush_timeout = stream_options.get("flush_timeout")
-        self._drain_timeout = stream_options.get("drain_timeout")
+        self._connect_timeout = stt_options["connect_timeout"]
+        self._flush_timeout = stream_options["flush_timeout"]
+        self._drain_timeout = stream_options["drain_timeout"]
         self._budget = budget
         self._loop = asyncio.get_running_loop()
         self._source: LedgerSource | None = None
-        self._sink: StreamSink | None = None
         self._deadline: asyncio.Timeout | None = None
         self._orders: dict[int | None, TurnOrder] = {}
         self._segment_ids = count()
-        self._tickets: dict[int | None, int] = {}  # of the unread interim of each channel
         self._requests: deque[Request] = deque()  # given to no runner, or not answered by one yet
         self._flushes: deque[_Flush] = deque()
         self._flush_timer: asyncio.TimerHandle | None = None
@@ -113,9 +109,6 @@ class Driver:
         self._finished = False
         self._abort: STTError | None = None  # set to end the stream from outside the attempt
         self._input_error: BaseException | None = None
-        self._sent = self._replayed = 0  # samples
-        self._injected = 0.0  # seconds
-        self._reported: tuple[int, int, float] = (0, 0, 0.0)
         self._attempt_began = 0.0
         self._ready_at: float | None = None
         self._first_sent_at: float | None = None
@@ -225,10 +218,8 @@ class Driver:
             await self._run_attempts()
         except STTError as error:
             self.error = error
-        except asyncio.CancelledError:
-            self._finish()
-            raise
-        self._finish()
+        finally:
+            self.close()
 
     async def _run_attempts(self) -> None:
         ledger = self.ledger
@@ -236,7 +227,7 @@ class Driver:
             start = ledger.replay_start()
             source = LedgerSource(ledger, self, start=start, requests=self._requests)
             sink = StreamSink(ledger, source, self, provider=self._provider, carries=self._runner.carries)
-            self._source, self._sink = source, sink
+            self._source = source
             self._attempt_began, self._ready_at = self._loop.time(), None
             error = await self._attempt(source, sink)
             self._source = None
@@ -249,7 +240,7 @@ class Driver:
             if isinstance(error, DrainTimeoutError | SlowConsumerError):
                 raise self._give_up(error)
             if isinstance(error, ReconnectRequested):
-                self._emit(SpeechEvent(SpeechEventType.RECONNECTING, attempt=0))
+                self.outbox.announce(SpeechEvent(SpeechEventType.RECONNECTING, attempt=0))
                 continue
             error = error or ConnectionLostError("the session ended before its input", provider=self._provider)
             ready_for = self._loop.time() - self._ready_at if self._ready_at is not None else 0.0
@@ -259,7 +250,7 @@ class Driver:
             if delay is None:
                 raise self._give_up(error)
             logger.warning("%s: %s; trying again in %.2f s", self._provider, error, delay)
-            self._emit(SpeechEvent(SpeechEventType.RECONNECTING, error=error, attempt=self._budget.spent))
+            self.outbox.announce(SpeechEvent(SpeechEventType.RECONNECTING, error=error, attempt=self._budget.spent))
             await asyncio.sleep(delay)
             if self._abort is not None:
                 raise self._abort
@@ -307,6 +298,10 @@ class Driver:
             provider=self._provider,
         )
 
+    def _on_overflow(self, error: SlowConsumerError) -> None:
+        self._abort = error
+        self._set_deadline(0)
+
     def _set_deadline(self, seconds: float | None) -> None:
         deadline = self._deadline
         if deadline is not None and not deadline.expired():
@@ -323,12 +318,13 @@ class Driver:
             self._report_lost([(max(self.ledger.settled, self.ledger.base), self._seal())])
         return error
 
-    def _finish(self) -> None:
+    def close(self) -> None:
+        """Ends the stream, whatever is still going on; the second time nothing happens."""
         if self._finished:
             return
         for order in self._orders.values():
             order.finish()
-        self._report_usage()
+        self.outbox.report_usage()
         self._finished = True
         self.error = self._abort or self.error or self._input_error
         self._events.close(self.error)
@@ -347,13 +343,12 @@ class Driver:
         """See :class:`stt_core.attempt.AttemptHost`, here and below."""
         if self._first_sent_at is None:
             self._first_sent_at = self._loop.time()
-        self._sent += fresh
-        self._replayed += replayed
+        self.outbox.count(sent=fresh, replayed=replayed)
         if not self._room.is_set():
             self._room.set()
 
     def on_silence(self, seconds: float) -> None:  # noqa: D102
-        self._injected += seconds
+        self.outbox.count(injected=seconds)
 
     def on_given(self, request: Request) -> None:  # noqa: D102
         self._asked_at = self._loop.time()
@@ -366,13 +361,17 @@ class Driver:
             if self._flush_timer is None:
                 self._watch_flush()
 
-    def on_connected(self) -> None:  # noqa: D102
+    def on_connected(self, request_id: str | None) -> None:  # noqa: D102
+        self.outbox.request_id = request_id
         self._ready_at = self._loop.time()
-        self.timings.connect = self._ready_at - self._attempt_began
+        self.outbox.timings.connect = self._ready_at - self._attempt_began
         self._set_deadline(None)
-        self._emit(SpeechEvent(SpeechEventType.CONNECTED, timings=StreamTimings(connect=self.timings.connect)))
+        self.outbox.announce(
+            SpeechEvent(SpeechEventType.CONNECTED, timings=StreamTimings(connect=self.outbox.timings.connect))
+        )
 
     def on_progress(self) -> None:  # noqa: D102
+        self.outbox.timings.backlog = self.backlog
         if self._source is not None and self._source.ended:
             self._set_deadline(self._drain_timeout)
         if self._flush_timer is not None:
@@ -381,8 +380,8 @@ class Driver:
     def on_text(self, *, fresh: bool) -> None:  # noqa: D102
         if fresh and self._budget.spent:
             self._budget.reset()
-        if self.timings.first_interim is None and self._first_sent_at is not None:
-            self.timings.first_interim = self._loop.time() - self._first_sent_at
+        if self.outbox.timings.first_interim is None and self._first_sent_at is not None:
+            self.outbox.timings.first_interim = self._loop.time() - self._first_sent_at
 
     def on_updated(self, update: OptionsUpdate) -> None:  # noqa: D102
         self._answered(update)
@@ -394,7 +393,7 @@ class Driver:
         order = self._orders.get(channel)
         if order is None:
             turns = self._runner.carries.turns
-            order = TurnOrder(self._deliver, turns=turns, segment_ids=self._segment_ids.__next__)
+            order = TurnOrder(self.outbox.deliver, turns=turns, segment_ids=self._segment_ids.__next__)
             self._orders[channel] = order
         return order
 
@@ -426,9 +425,9 @@ class Driver:
         for order in self._orders.values():
             order.close_untitled()
         self._forget_flush(flush)
-        finals, self._flushed_finals = self.finals[self._flushed_finals :], len(self.finals)
+        finals, self._flushed_finals = self.outbox.finals[self._flushed_finals :], len(self.outbox.finals)
         if self._asked_at is not None and finals:
-            self.timings.end_to_final = self._loop.time() - self._asked_at
+            self.outbox.timings.end_to_final = self._loop.time() - self._asked_at
         if not flush.future.done():
             flush.future.set_result(finals)
 
@@ -459,48 +458,6 @@ class Driver:
                 )
             )
 
-    # -- events ----------------------------------------------------------------------------------------------------
-
-    def _deliver(self, event: SpeechEvent) -> None:
-        """Takes an event that is in order. Unread interims of a segment are overwritten by newer ones (promise S7)."""
-        kind = event.type
-        if event.provider is None:
-            event.provider = self._provider
-        channel = event.channel
-        if kind is _INTERIM:
-            ticket = self._tickets.get(channel)
-            if ticket is None or not self._events.replace(ticket, event):
-                ticket = self._send(event)
-                if ticket is not None:
-                    self._tickets[channel] = ticket
-            return
-        self._tickets.pop(channel, None)
-        if kind is _FINAL:
-            data = event.alternatives[0]
-            if not self.finals:
-                data.prefix = ""
-            self.finals.append(event)
-            self._report_usage()
-        self._send(event)
-
-    def _emit(self, event: SpeechEvent) -> None:
-        event.provider = self._provider
-        if event.request_id is None and self._sink is not None:
-            event.request_id = self._sink.request_id
-        self._send(event)
-
-    def _send(self, event: SpeechEvent) -> int | None:
-        try:
-            return self._events.send_nowait(event)
-        except ChannelFull:
-            if self._abort is None:
-                self._abort = SlowConsumerError(
-                    f"nobody reads this stream's events: {self._events.capacity} finals and status events wait",
-                    provider=self._provider,
-                )
-                self._set_deadline(0)
-            return None
-
     def _report_lost(self, spans: list[Span]) -> None:
         rate = self.ledger.format.sample_rate
         for start, end in spans:
@@ -508,25 +465,4 @@ class Driver:
             logger.warning(
                 "%s: %.2f s of audio are lost, from %.2f s on", self._provider, span.duration, span.start_time
             )
-            self._emit(SpeechEvent(SpeechEventType.AUDIO_LOST, time=span.start_time, span=span))
-
-    def _report_usage(self) -> None:
-        rate = self.ledger.format.sample_rate
-        now = (self._sent, self._replayed, self._injected)
-        if now == self._reported:
-            return
-        sent, replayed = (now[0] - self._reported[0]) / rate, (now[1] - self._reported[1]) / rate
-        injected = now[2] - self._reported[2]
-        self._reported = now
-        usage = RecognitionUsage(sent + replayed + injected, sent, replayed, injected)
-        timings = StreamTimings(
-            self.timings.connect, self.timings.first_interim, self.timings.end_to_final, self.backlog
-        )
-        self._emit(SpeechEvent(SpeechEventType.RECOGNITION_USAGE, recognition_usage=usage, timings=timings))
-
-    @property
-    def usage(self) -> RecognitionUsage:
-        """What the transport has accepted so far, in total."""
-        rate = self.ledger.format.sample_rate
-        sent, replayed = self._sent / rate, self._replayed / rate
-        return RecognitionUsage(sent + replayed + self._injected, sent, replayed, self._injected)
+            self.outbox.announce(SpeechEvent(SpeechEventType.AUDIO_LOST, time=span.start_time, span=span))

@@ -4,8 +4,8 @@ All times are seconds of audio since the first sample that was pushed, whatever 
 provider switches lie between (promise S2). ``None`` means that the provider did not say, or said something that cannot
 be trusted (promise S11); nothing is ever invented.
 
-The classes are slotted and mutable: one object is made per event, by the provider's codec, and the stream completes it in
-place before the caller sees it.
+The classes are slotted and mutable: one object is made per event, by the provider's codec, and the stream completes it
+in place before the caller sees it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Settlement = Literal["exact", "timed", "estimated"]
 """How surely a FINAL says up to where the audio has been recognised; see :mod:`stt_core.ledger`."""
 
 
-class SpeechEventType(str, enum.Enum):
+class SpeechEventType(enum.StrEnum):
     """The kind of a :class:`SpeechEvent`. The values are stable and may be stored."""
 
     START_OF_SPEECH = "start_of_speech"
@@ -99,8 +99,8 @@ class SpeechData:
 
     Attributes:
         text: the text, stripped.
-        prefix: ``""`` or ``" "``: what attaches the text to the previous FINAL, so that joining ``prefix + text`` of all
-            finals is right for mid-word splits, Japanese and Chinese.
+        prefix: ``""`` or ``" "``: what attaches the text to the previous FINAL, so that joining ``prefix + text`` of
+            all finals is right for mid-word splits, Japanese and Chinese.
         language: BCP-47, or ``None``.
         start_time: seconds of audio, or ``None``.
         end_time: seconds of audio, or ``None``.

@@ -112,7 +112,9 @@ class Ledger:
 
     def room_for(self, nbytes: int) -> bool:
         """Whether pushing ``nbytes`` more would drop no unsent audio."""
-        return self.end + (len(self._tail) + nbytes) // self._frame_bytes - self.capacity <= self.sent
+        # Whole blocks are let go, so up to one of them more than is needed.
+        kept = self.capacity - self._block_frames
+        return self.end + (len(self._tail) + nbytes) // self._frame_bytes - kept <= self.sent
 
     def _make_room(self) -> Span | None:
         # In steps, because each of them is reported: not one event for every block of a long outage.

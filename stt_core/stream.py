@@ -303,12 +303,12 @@ class RecognizeStream:
         if driver is None:
             return Transcript.from_finals([], duration=0.0)
         duration = driver.ledger.end / driver.ledger.format.sample_rate
-        return Transcript.from_finals([event.alternatives[0] for event in driver.finals], duration=duration)
+        return Transcript.from_finals([event.alternatives[0] for event in driver.outbox.finals], duration=duration)
 
     @property
     def usage(self) -> RecognitionUsage:
         """Seconds of audio that the provider's transport accepted so far."""
-        return self._driver.usage if self._driver is not None else RecognitionUsage()
+        return self._driver.outbox.usage if self._driver is not None else RecognitionUsage()
 
     @property
     def finished(self) -> bool:
@@ -320,7 +320,7 @@ class RecognizeStream:
         """How fast the stream was so far."""
         if self._driver is None:
             return StreamTimings()
-        timings = self._driver.timings
+        timings = self._driver.outbox.timings
         return StreamTimings(timings.connect, timings.first_interim, timings.end_to_final, self._driver.backlog)
 
     # -- life ------------------------------------------------------------------------------------------------------
@@ -333,6 +333,8 @@ class RecognizeStream:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        if self._driver is not None:
+            self._driver.close()  # its task may have been cancelled before it began
         self._events.close()
         self._on_close(self)
 

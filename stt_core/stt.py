@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from .audio.frames import AudioFormat
 from .config import ModelConfig
-from .errors import STTTimeoutError
+from .errors import STTTimeoutError, UnsupportedError
 from .registry import get_provider, resolve, resolve_credentials
 from .stream import RecognizeStream
 
@@ -31,8 +31,8 @@ __all__ = ["STT"]
 class STT(abc.ABC):
     """A provider, a model and their options, ready to recognise.
 
-    A provider's class sets :attr:`provider_name` and implements :meth:`create_runner`, and :meth:`recognize_audio` where
-    it has something better for whole audio than a stream.
+    A provider's class sets :attr:`provider_name` and implements :meth:`create_runner`, and :meth:`recognize_audio`
+    where it has something better for whole audio than a stream.
 
     Args:
         model: the provider's model, ``None`` for its default; or a parsed member of a config string.
@@ -162,6 +162,8 @@ class STT(abc.ABC):
             UnsupportedError: no event loop is running.
         """
         settings = self._settings.with_options(language=language, **options)
+        if settings.stream["channel_mode"] == "split":
+            raise UnsupportedError("channel_mode=split is not available yet; several channels are mixed to one")
         audio_format = None if sample_rate is None else AudioFormat(sample_rate, channels, encoding)
         stream = RecognizeStream(
             self.create_runner(settings), settings, audio_format=audio_format, on_close=self._streams.discard

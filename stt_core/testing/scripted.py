@@ -15,23 +15,26 @@ there, and finds only the words, or the ends of words, that lie behind.
 from __future__ import annotations
 
 import asyncio
+import json
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
-from typing_extensions import Doc, TypedDict
+from typing_extensions import Doc
 
-from ..errors import ConnectionLostError, STTError
+from ..config import ModelConfig
+from ..errors import ConfigError, ConnectionLostError, STTError
 from ..events import SpeechData, SpeechEvent, SpeechEventType, Word
-from ..registry import Capabilities, Carries, ModelFamily, Provider
-from ..runner import AudioChunk, EndOfInput, FlushRequest, OptionsUpdate
+from ..provider import Always, Capabilities, Carries, ModelFamily, Provider
+from ..runner import AudioChunk, FlushRequest, OptionsUpdate
 from ..stt import STT
 
 if TYPE_CHECKING:
     from ..registry import Resolved
-    from ..runner import AudioSource, EventSink
+    from ..runner import AudioSource, EventSink, Runner
 
 __all__ = ["PROVIDER", "Cue", "Fault", "ScriptedOptions", "ScriptedRunner", "ScriptedSTT", "utterance"]
 
@@ -118,7 +121,34 @@ def utterance(
 
 
 class ScriptedOptions(TypedDict, total=False):
-    """The scripted provider takes no options of its own from a config string; see :class:`ScriptedSTT`."""
+    """What the scripted provider takes from a config string."""
+
+    script: Annotated[
+        str,
+        Doc('Path of a JSON file with what there is to hear: [{"text": "...", "start": 0.5, "end": 1.5}, ...].'),
+    ]
+
+
+PROVIDER = Provider(
+    name="scripted",
+    families=(
+        ModelFamily(
+            name="scripted",
+            options=ScriptedOptions,
+            models=("scripted",),
+            default_model="scripted",
+            portable={"word_timestamps": Always(True), "interim_results": Always(True), "punctuation": Always(False)},
+            capabilities=Capabilities(
+                streaming=True, interim_results=True, turns=True, words=True, flush="native", update="in_band"
+            ),
+            carries=FULL,
+            doc="Hears what a script says; for tests.",
+        ),
+    ),
+    client="stt_core.testing.scripted:ScriptedSTT",
+    kind="local",
+    doc="A provider for tests: it hears what a script says.",
+)
 
 
 class ScriptedRunner:
@@ -156,8 +186,7 @@ class ScriptedRunner:
                 sink.flushed(item)
             elif isinstance(item, OptionsUpdate):
                 sink.updated(item)
-            else:
-                assert isinstance(item, EndOfInput)
+            else:  # the end of input
                 session.play(finalize=True)
                 return
 
@@ -210,7 +239,7 @@ class _Session:
         self._cues = rest
 
     def _as_heard(self, cue: Cue) -> SpeechEvent | None:
-        """The event as this connection would give it: only words that it heard, its own times, what its wire carries."""
+        """The event as this connection would give it: the words that it heard, its own times, what its wire carries."""
         if not self._stretches or cue.spoken <= self._stretches[0][0]:
             return None
         carries = self._runner.carries
@@ -263,8 +292,8 @@ class ScriptedSTT(STT):
     """The scripted provider.
 
     Args:
-        cues: what there is to hear: see :func:`utterance`, or cues of your own.
-        faults: what goes wrong.
+        script: cues: see :func:`utterance`, or your own. From a config string, a member that names a ``script`` file.
+        faults: what goes wrong, in each stream.
         carries: what the wire brings across: the rest is taken off the events.
         exact: FINALs say up to where the audio has been recognised.
         **options: the framework's.
@@ -274,23 +303,42 @@ class ScriptedSTT(STT):
 
     def __init__(
         self,
-        cues: Sequence[Cue] = (),
+        script: Sequence[Cue] | ModelConfig | None = None,
         *,
         faults: Sequence[Fault] = (),
         carries: Carries = FULL,
         exact: bool = False,
         **options: object,
     ) -> None:
-        super().__init__(None, **options)  # type: ignore[arg-type]
-        self.cues = cues
-        self.faults = faults
+        member = script if isinstance(script, ModelConfig) else None
+        super().__init__(member, **options)
+        self.cues = [] if script is None or isinstance(script, ModelConfig) else list(script)
+        self.faults = list(faults)
         self.carries = carries
         self.exact = exact
         self.runners: list[ScriptedRunner] = []
         """One per stream, in the order of their opening."""
 
-    def create_runner(self, settings: Resolved) -> ScriptedRunner:
+    def create_runner(self, settings: Resolved) -> Runner:
         """See :class:`stt_core.stt.STT`."""
-        runner = ScriptedRunner(self.cues, faults=self.faults, carries=self.carries, exact=self.exact)
+        path = settings.options.get("script")
+        cues = self.cues if path is None else _read(Path(str(path)))
+        runner = ScriptedRunner(cues, faults=self.faults, carries=self.carries, exact=self.exact)
         self.runners.append(runner)
         return runner
+
+
+class _Line(TypedDict):
+    text: str
+    start: float
+    end: float
+
+
+def _read(path: Path) -> list[Cue]:
+    try:
+        lines: list[_Line] = json.loads(path.read_text("utf-8"))
+        return [cue for line in lines for cue in utterance(line["text"], start=line["start"], end=line["end"])]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            f'script: {path} cannot be read as [{{"text": "...", "start": 0.5, "end": 1.5}}, ...]: {error}'
+        ) from error

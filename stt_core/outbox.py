@@ -1,0 +1,123 @@
+"""What leaves a stream: its events, its finals, its usage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .channel import ChannelFull
+from .errors import SlowConsumerError
+from .events import RecognitionUsage, SpeechEvent, SpeechEventType, StreamTimings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .channel import Channel
+
+__all__ = ["Outbox"]
+
+_INTERIM = SpeechEventType.INTERIM_TRANSCRIPT
+_FINAL = SpeechEventType.FINAL_TRANSCRIPT
+
+
+class Outbox:
+    """Sends events to the reader, never waiting for him (promise S7), with the usage before each FINAL (promise S10).
+
+    An unread interim of a segment is overwritten by the next one. All else is kept, up to the channel's capacity.
+
+    Args:
+        events: where they go.
+        provider: who says so, on events that do not say it themselves.
+        sample_rate: of the audio as pushed.
+        on_overflow: called once, with the error that the stream must end with, when nobody reads.
+    """
+
+    def __init__(
+        self,
+        events: Channel[SpeechEvent],
+        *,
+        provider: str,
+        sample_rate: int,
+        on_overflow: Callable[[SlowConsumerError], None],
+    ) -> None:
+        self.finals: list[SpeechEvent] = []
+        """Every FINAL so far."""
+        self.timings = StreamTimings()
+        self.request_id: str | None = None
+        self._events = events
+        self._provider = provider
+        self._rate = sample_rate
+        self._on_overflow = on_overflow
+        self._overflown = False
+        self._tickets: dict[int | None, int] = {}  # of the unread interim of each channel
+        self._sent = self._replayed = 0  # samples
+        self._injected = 0.0  # seconds
+        self._reported: tuple[int, int, float] = (0, 0, 0.0)
+
+    def deliver(self, event: SpeechEvent) -> None:
+        """Sends an event about speech that is in order."""
+        kind = event.type
+        if event.provider is None:
+            event.provider = self._provider
+        channel = event.channel
+        if kind is _INTERIM:
+            ticket = self._tickets.get(channel)
+            if ticket is None or not self._events.replace(ticket, event):
+                ticket = self._send(event)
+                if ticket is not None:
+                    self._tickets[channel] = ticket
+            return
+        self._tickets.pop(channel, None)
+        if kind is _FINAL:
+            if not self.finals:
+                event.alternatives[0].prefix = ""
+            self.finals.append(event)
+            self.report_usage()
+        self._send(event)
+
+    def announce(self, event: SpeechEvent) -> None:
+        """Sends a status event."""
+        event.provider = self._provider
+        if event.request_id is None:
+            event.request_id = self.request_id
+        self._send(event)
+
+    def _send(self, event: SpeechEvent) -> int | None:
+        try:
+            return self._events.send_nowait(event)
+        except ChannelFull:
+            if not self._overflown:
+                self._overflown = True
+                self._on_overflow(
+                    SlowConsumerError(
+                        f"nobody reads this stream's events: {self._events.capacity} finals and status events wait",
+                        provider=self._provider,
+                    )
+                )
+            return None
+
+    # -- usage -----------------------------------------------------------------------------------------------------
+
+    def count(self, *, sent: int = 0, replayed: int = 0, injected: float = 0.0) -> None:
+        """The transport has accepted so many samples, and so many seconds of silence."""
+        self._sent += sent
+        self._replayed += replayed
+        self._injected += injected
+
+    @property
+    def usage(self) -> RecognitionUsage:
+        """All that was accepted so far."""
+        return self._usage_since((0, 0, 0.0))
+
+    def report_usage(self) -> None:
+        """Announces what was accepted since the last report, if anything was."""
+        if (self._sent, self._replayed, self._injected) != self._reported:
+            usage = self._usage_since(self._reported)
+            self._reported = (self._sent, self._replayed, self._injected)
+            now = self.timings
+            timings = StreamTimings(now.connect, now.first_interim, now.end_to_final, now.backlog)
+            self.announce(SpeechEvent(SpeechEventType.RECOGNITION_USAGE, recognition_usage=usage, timings=timings))
+
+    def _usage_since(self, then: tuple[int, int, float]) -> RecognitionUsage:
+        sent, replayed = (self._sent - then[0]) / self._rate, (self._replayed - then[1]) / self._rate
+        injected = self._injected - then[2]
+        return RecognitionUsage(sent + replayed + injected, sent, replayed, injected)
