@@ -260,8 +260,9 @@ class Driver:
             order.promote()
 
     async def _attempt(self, source: LedgerSource, sink: StreamSink) -> STTError | ReconnectRequested | None:
+        deadline = self._deadline = asyncio.timeout(self._connect_timeout)
         try:
-            async with asyncio.timeout(self._connect_timeout) as self._deadline:
+            async with deadline:
                 await self._runner.run(source, sink)
         except ReconnectRequested as request:
             source.accept()
@@ -269,9 +270,9 @@ class Driver:
         except STTError as error:
             if error.provider is None:
                 error.provider = self._provider
-            return self._overdue(sink) if self._deadline.expired() else error
+            return self._overdue(sink) if deadline.expired() else error
         except Exception as error:  # noqa: BLE001  (a codec that trips over a malformed message is a dropped connection)
-            if self._deadline.expired():
+            if deadline.expired():
                 return self._overdue(sink)
             broken = ProtocolError(
                 f"the {self._provider} provider failed on what it received: {type(error).__name__}: {error}",
@@ -440,7 +441,7 @@ class Driver:
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
-        if self._flushes and self._flushes[0].given and self._flush_timeout is not None:
+        if self._flushes and self._flushes[0].given:
             self._flush_timer = self._loop.call_later(self._flush_timeout, self._flush_overdue)
 
     def _flush_overdue(self) -> None:

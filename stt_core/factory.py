@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .config import parse
 from .errors import UnsupportedError
 from .registry import get_provider
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .config import Config
     from .stt import STT
 
@@ -34,8 +36,7 @@ def create_stt(config: Config | None = None, /, **options: object) -> STT:
     if config is None:
         config = os.environ.get("STT_CORE_MODEL") or DEFAULT_CONFIG
     members = parse(config)
-    if len(members) > 1:
+    if len(members) != 1:
         raise UnsupportedError("chains of providers are not available yet: give a single one")
-    (member,) = members
-    client = get_provider(member.provider).load_client()
-    return client(member, **options)
+    client = cast("Callable[..., STT]", get_provider(members[0].provider).load_client())
+    return client(members[0], **options)

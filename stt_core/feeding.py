@@ -7,7 +7,7 @@ import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from .audio.frames import AudioFormat, AudioFrame
 from .channel import Channel, ChannelClosed
@@ -25,9 +25,7 @@ AHEAD = 20
 """Pieces that a blocking iterator may be ahead of the stream."""
 
 
-def pieces(
-    source: str | Path | Iterable[AudioData] | AsyncIterable[AudioData], declared: AudioFormat | None
-) -> AsyncGenerator[AudioData, None]:
+def pieces(source: object, declared: AudioFormat | None) -> AsyncGenerator[AudioData, None]:
     """The source's audio, piece by piece.
 
     Args:
@@ -47,11 +45,10 @@ def pieces(
 
         return decoded(opened, declared)
     if isinstance(source, AsyncIterable):
-        return _asynchronous(source)
-    if isinstance(source, list | tuple):
-        return _immediate(source)
+        return _asynchronous(cast("AsyncIterable[AudioData]", source))
     if isinstance(source, Iterable) and not isinstance(source, bytes | bytearray | memoryview):
-        return _in_thread(lambda: iter(source))
+        iterable = cast("Iterable[AudioData]", source)
+        return _immediate(iterable) if isinstance(source, list | tuple) else _in_thread(lambda: iter(iterable))
     raise AudioError(
         f"a stream cannot be fed with {type(source).__name__}: give a path, an iterable or an asynchronous iterable of "
         "frames; a single piece goes to push_frame() or send_frame()"

@@ -22,6 +22,7 @@ __all__ = [
     "FRAMEWORK",
     "ChainOptions",
     "ChainSettings",
+    "CommonOptions",
     "Default",
     "Doc",
     "Length",
@@ -166,6 +167,10 @@ class PortableOptions(TypedDict, total=False):
     interim_results: Annotated[bool, Doc("Whether a stream tells what it has heard before it is sure.")]
     punctuation: Annotated[bool, Doc("Whether the text is punctuated.")]
     profanity_filter: Annotated[bool, Doc("Whether profane words are masked.")]
+
+
+class CommonOptions(STTOptions, StreamOptions, PortableOptions, total=False):
+    """What every provider's class and every call take beside the model's own options."""
 
 
 class STTSettings(TypedDict):

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import aiohttp
 
     from .audio.frames import AudioData, Encoding
-    from .audio.source import AudioArgument, AudioInput
+    from .audio.decode import AudioInput
+    from .audio.source import AudioSource as AudioLike
     from .registry import Capabilities, Credential, Provider, Resolved
     from .runner import Runner
     from .transcript import Transcript
@@ -95,7 +96,7 @@ class STT(abc.ABC):
 
     async def recognize(
         self,
-        audio: AudioArgument,
+        audio: AudioLike,
         *,
         language: str | None = None,
         timeout: float | None = None,
@@ -122,12 +123,13 @@ class STT(abc.ABC):
             STTTimeoutError: ``timeout`` passed.
             STTError: whatever else went wrong at the provider.
         """
-        from .audio.source import AudioInput
+        from .audio.decode import AudioInput
 
         settings = self._settings.with_options(language=language, **options)
         source = AudioInput.from_any(audio, sample_rate=sample_rate, channels=channels, encoding=encoding)
+        deadline = asyncio.timeout(timeout)
         try:
-            async with asyncio.timeout(timeout) as deadline:
+            async with deadline:
                 return await self.recognize_audio(source, settings)
         except TimeoutError as error:
             if not deadline.expired():

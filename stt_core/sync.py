@@ -11,7 +11,7 @@ from .factory import create_stt
 
 if TYPE_CHECKING:
     from .audio.frames import Encoding
-    from .audio.source import AudioArgument
+    from .audio.source import AudioSource as AudioLike
     from .config import Config
     from .transcript import Transcript
 
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def transcribe(
-    audio: AudioArgument,
+    audio: AudioLike,
     config: Config | None = None,
     /,
     *,

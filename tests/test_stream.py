@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack, cast
 
 import numpy as np
 import pytest
@@ -33,6 +34,10 @@ from stt_core.runner import AudioChunk, AudioSource, EndOfInput, EventSink, Flus
 from stt_core.stream import RESERVE, RecognizeStream
 from stt_core.testing.clock import virtual_time, virtual_time_run
 from stt_core.testing.scripted import FULL, Cue, Fault, ScriptedRunner, ScriptedSTT, utterance
+
+if TYPE_CHECKING:
+    from stt_core.options import CommonOptions
+    from stt_core.registry import Resolved
 
 START = SpeechEventType.START_OF_SPEECH
 INTERIM = SpeechEventType.INTERIM_TRANSCRIPT
@@ -65,7 +70,7 @@ CALL = quiet(0.5) + loud(1.0) + quiet(1.0) + loud(1.0) + quiet(1.0)
 
 
 @asynccontextmanager
-async def opened(stt: ScriptedSTT, **options: object) -> AsyncIterator[RecognizeStream]:
+async def opened(stt: ScriptedSTT, **options: Unpack[CommonOptions]) -> AsyncGenerator[RecognizeStream]:
     async with stt, stt.stream(sample_rate=RATE, **options) as stream:
         yield stream
 
@@ -372,11 +377,11 @@ async def test_a_session_that_ends_too_early_is_a_dropped_connection() -> None:
 class Custom(ScriptedSTT):
     """A scripted provider with a runner of the test's own."""
 
-    def __init__(self, runner: Runner, **options: object) -> None:
-        super().__init__(**options)
+    def __init__(self, runner: Runner) -> None:
+        super().__init__()
         self.runner = runner
 
-    def create_runner(self, settings: object) -> Runner:  # type: ignore[override]
+    def create_runner(self, settings: Resolved) -> Runner:
         return self.runner
 
 
@@ -747,7 +752,7 @@ async def test_what_cannot_be_fed_is_refused() -> None:
     """The error says what can."""
     async with opened(ScriptedSTT([])) as stream:
         with pytest.raises(AudioError, match="path, an iterable"):
-            stream.feed(b"abc")
+            stream.feed(cast("list[bytes]", b"abc"))
 
 
 # -- updates -----------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict, Unpack
 
 from typing_extensions import Doc
 
@@ -33,6 +33,7 @@ from ..runner import AudioChunk, FlushRequest, OptionsUpdate
 from ..stt import STT
 
 if TYPE_CHECKING:
+    from ..options import CommonOptions
     from ..registry import Resolved
     from ..runner import AudioSource, EventSink, Runner
 
@@ -308,7 +309,7 @@ class ScriptedSTT(STT):
         faults: Sequence[Fault] = (),
         carries: Carries = FULL,
         exact: bool = False,
-        **options: object,
+        **options: Unpack[CommonOptions],
     ) -> None:
         member = script if isinstance(script, ModelConfig) else None
         super().__init__(member, **options)
