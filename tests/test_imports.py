@@ -24,7 +24,7 @@ def graph() -> grimp.ImportGraph:
 
 
 @pytest.fixture(scope="module")
-def graph_at_run_time() -> grimp.ImportGraph:
+def at_run_time() -> grimp.ImportGraph:
     return grimp.build_graph(
         "stt_core", *PROVIDERS, include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
     )
@@ -121,19 +121,21 @@ def direct(graph: grimp.ImportGraph, module: str) -> set[str]:
     return {imported.split(".")[0] for imported in graph.find_modules_directly_imported_by(module)}
 
 
-def test_only_the_socket_layers_import_aiohttp(graph_at_run_time: grimp.ImportGraph) -> None:
-    """Sockets are opened in `transport`, `server` and `testing`; elsewhere aiohttp is a name in an annotation at most."""
-    graph = graph_at_run_time
+def test_only_the_socket_layers_import_aiohttp(at_run_time: grimp.ImportGraph) -> None:
+    """Sockets are opened in `transport`, `server` and `testing`; at most an annotation names aiohttp elsewhere."""
     allowed = ("stt_core.transport", "stt_core.server", "stt_core.testing")
-    importers = graph.find_modules_that_directly_import("aiohttp") if "aiohttp" in graph.modules else set[str]()
+    importers = (
+        at_run_time.find_modules_that_directly_import("aiohttp") if "aiohttp" in at_run_time.modules else set[str]()
+    )
     assert {name for name in importers if not name.startswith(allowed)} == set()
 
 
-def test_wire_modules_do_no_io(graph_at_run_time: grimp.ImportGraph) -> None:
+def test_wire_modules_do_no_io(at_run_time: grimp.ImportGraph) -> None:
     """A provider's `wire` turns bytes into events: it knows no socket, no event loop and no clock."""
-    graph = graph_at_run_time
-    wires = [module for module in graph.modules if module.endswith(".wire")]
-    assert {wire: found for wire in wires if (found := direct(graph, wire) & {"aiohttp", "asyncio", "time"})} == {}
+    wires = [module for module in at_run_time.modules if module.endswith(".wire")]
+    assert {
+        wire: found for wire in wires if (found := direct(at_run_time, wire) & {"aiohttp", "asyncio", "time"})
+    } == {}
 
 
 def test_imports_make_no_circle(graph: grimp.ImportGraph) -> None:
