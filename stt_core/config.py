@@ -92,7 +92,7 @@ def format(members: ModelConfig | Sequence[ModelConfig]) -> str:  # noqa: A001 -
 
 
 _PROVIDER = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
+_LANGUAGE = re.compile(r"[A-Za-z]{1,8}(?:[-_][A-Za-z0-9]{1,8})*")
 _OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
