@@ -53,6 +53,7 @@ def sniff_file(head: bytes) -> str | None:
 
 
 class _SoundFile(Protocol):
+    seekable: Callable[[], bool]
     samplerate: int
     channels: int
     frames: int
@@ -82,6 +83,9 @@ class SoundfileReader(AudioReader):
         except self._error as error:
             raise AudioError(f"libsndfile: {str(error).rpartition(': ')[2].rstrip('.')}") from error
         sound = self._sound
+        # soundfile seeks to where it stands after every read, and in an MP3 file that throws away what the decoder needs
+        # for the next frame: a plain tone came out as silence. A file that cannot seek is just read on.
+        sound.seekable = lambda: False
         checked = AudioFormat(sound.samplerate, sound.channels)
         # libsndfile says 2**63 - 1 for a length that it cannot know.
         duration = sound.frames / sound.samplerate if sound.frames < 1 << 62 else None
