@@ -90,9 +90,7 @@ class Driver:
             events, provider=provider, sample_rate=ledger.format.sample_rate, on_overflow=self._on_overflow
         )
         self._events = events
-        self._connect_timeout = stt_options["connect_timeout"]
-        self._flush_timeout = stream_options["flush_timeout"]
-        self._drain_timeout = stream_options["drain_timeout"]
+        self.set_timeouts(stt_options, stream_options)
         self._budget = budget
         self._loop = asyncio.get_running_loop()
         self._source: LedgerSource | None = None
@@ -189,6 +187,12 @@ class Driver:
             if flush in self._flushes:  # cancelled: the provider's answer has nobody to go to
                 self._forget_flush(flush)
 
+    def set_timeouts(self, stt_options: STTSettings, stream_options: StreamSettings) -> None:
+        """Takes the timeouts over that can change while a stream runs."""
+        self._connect_timeout = stt_options["connect_timeout"]
+        self._flush_timeout = stream_options["flush_timeout"]
+        self._drain_timeout = stream_options["drain_timeout"]
+
     async def update(self, settings: Resolved) -> None:
         """See :meth:`stt_core.stream.RecognizeStream.update_options`."""
         if self._ended or self._finished:
@@ -271,9 +275,13 @@ class Driver:
             if error.provider is None:
                 error.provider = self._provider
             return self._overdue(sink) if deadline.expired() else error
-        except Exception as error:  # noqa: BLE001  (a codec that trips over a malformed message is a dropped connection)
+        except OSError as error:  # a socket's or a pipe's own, and the TimeoutError of the deadline
             if deadline.expired():
                 return self._overdue(sink)
+            lost = ConnectionLostError(f"the connection to {self._provider} failed: {error}", provider=self._provider)
+            lost.__cause__ = error
+            return lost
+        except Exception as error:  # noqa: BLE001  (a codec that trips over a malformed message is a dropped connection)
             broken = ProtocolError(
                 f"the {self._provider} provider failed on what it received: {type(error).__name__}: {error}",
                 provider=self._provider,

@@ -35,6 +35,7 @@ def pieces(source: object, declared: AudioFormat | None) -> AsyncGenerator[Audio
     Raises:
         AudioError: the source is none of these.
     """
+    kind = type(source).__name__
     if isinstance(source, str | Path):
         path = source
 
@@ -50,7 +51,7 @@ def pieces(source: object, declared: AudioFormat | None) -> AsyncGenerator[Audio
         iterable = cast("Iterable[AudioData]", source)
         return _immediate(iterable) if isinstance(source, list | tuple) else _in_thread(lambda: iter(iterable))
     raise AudioError(
-        f"a stream cannot be fed with {type(source).__name__}: give a path, an iterable or an asynchronous iterable of "
+        f"a stream cannot be fed with {kind}: give a path, an iterable or an asynchronous iterable of "
         "frames; a single piece goes to push_frame() or send_frame()"
     )
 

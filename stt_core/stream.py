@@ -28,6 +28,15 @@ __all__ = ["RecognizeStream"]
 RESERVE = 20_000
 """Events that may be unread; unread interims of a segment count once. Over an hour of speech without a pause."""
 
+TIMEOUTS = frozenset({"connect_timeout", "flush_timeout", "drain_timeout"})
+"""Options that change without the provider's taking part."""
+
+FIXED_OPTIONS = frozenset(
+    {"base_url", "proxy", "ssl", "request_timeout", "max_retries", "retry_interval"}
+    | {"replay_seconds", "channel_mode", "upstream_sample_rate"}
+)
+"""Options that a stream has for life."""
+
 SEND_SECONDS = 1.0
 """A larger piece given to ``send_frame`` is taken in parts of this length."""
 
@@ -244,19 +253,25 @@ class RecognizeStream:
 
         Raises:
             ConfigError: an option is unknown or its value not accepted; nothing has changed.
-            UnsupportedError: the provider cannot change options of a running stream.
+            UnsupportedError: an option cannot change while a stream runs; nothing has changed.
             StreamClosedError: the stream is over.
         """
         settings = self._settings.with_options(language=language, **options)
+        fixed = sorted(FIXED_OPTIONS.intersection(options))
         if settings.family.capabilities.update == "none":
+            fixed = sorted(set(options) - TIMEOUTS) + (["language"] if language is not None else [])
+        if fixed:
             raise UnsupportedError(
-                f"{settings.provider.name} cannot change the options of a running stream: open a new one",
+                f"{settings.provider.name} cannot change {', '.join(fixed)} while a stream runs: open a new one",
                 provider=settings.provider.name,
             )
-        if self._driver is not None:
-            await self._driver.update(settings)
-        elif self._ended or self._closed:
+        driver = self._driver
+        if self._ended or self._closed or (driver is not None and driver.finished):
             raise self._closed_error()
+        if driver is not None:
+            driver.set_timeouts(settings.stt, settings.stream)
+            if language is not None or set(options) - TIMEOUTS:
+                await driver.update(settings)
         self._settings = settings
 
     # -- events out ------------------------------------------------------------------------------------------------

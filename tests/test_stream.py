@@ -19,6 +19,7 @@ from stt_core.audio.frames import AudioFrame
 from stt_core.errors import (
     AudioError,
     AuthenticationError,
+    ConfigError,
     ConnectionLostError,
     ConnectTimeoutError,
     DrainTimeoutError,
@@ -759,12 +760,22 @@ async def test_what_cannot_be_fed_is_refused() -> None:
 
 
 @virtual_time
+async def test_what_cannot_change_is_refused() -> None:
+    """An option that a running stream keeps for life is named, and nothing changes."""
+    async with opened(ScriptedSTT([])) as stream:
+        with pytest.raises(UnsupportedError, match="replay_seconds"):
+            await stream.update_options(replay_seconds=5, flush_timeout=1)
+        with pytest.raises(ConfigError, match="flush_timeout"):
+            await stream.update_options(flush_timeuot=1)
+
+
+@virtual_time
 async def test_options_are_updated_behind_the_audio_pushed_so_far() -> None:
     """update_options() returns when the provider has taken them over, in order with the audio."""
     stt = ScriptedSTT(HELLO)
     async with opened(stt) as stream:
         await stream.send_frame(CALL)
-        await stream.update_options(flush_timeout=1)
+        await stream.update_options(liveness_timeout=1)
         await stt.update_options(flush_timeout=2)
         stream.end_input()
         assert finals([event async for event in stream]) == ["hello big round world"]

@@ -1,0 +1,1 @@
+"""For tests: a scripted provider, an event loop with virtual time, and the contract kit."""
