@@ -83,7 +83,7 @@ class SoundfileReader(AudioReader):
         except self._error as error:
             raise AudioError(f"libsndfile: {str(error).rpartition(': ')[2].rstrip('.')}") from error
         sound = self._sound
-        # soundfile seeks to where it stands after every read, and in an MP3 file that throws away what the decoder needs
+        # soundfile seeks to where it stands after every read, and in an MP3 file that loses what the decoder needs
         # for the next frame: a plain tone came out as silence. A file that cannot seek is just read on.
         sound.seekable = lambda: False
         checked = AudioFormat(sound.samplerate, sound.channels)
