@@ -5,6 +5,7 @@ depend on how the input was cut.
 
 - ``file``: soxr's HQ filter. Best quality; hands out in blocks, up to 0.12 s late.
 - ``live``: soxr's variable-rate filter at a constant rate. 13 ms (48 to 16 kHz) to 30 ms (8 to 16 kHz) late, steadily.
+  soxr before 1.0 has none: there it is the LQ filter, up to 20 and 61 ms late.
 
 soxr is always given float32: with int16 it adds dither, so that the same input never gives the same output twice.
 """
@@ -20,6 +21,8 @@ import numpy as np
 from .frames import AudioFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .encodings import Samples
 
 __all__ = ["Mode", "Resampler"]
@@ -44,19 +47,25 @@ class _SoxrStream(Protocol):
 
 class _Soxr(Protocol):
     # soxr ships no types for this class.
-    def ResampleStream(  # noqa: N802  (its name)
-        self, in_rate: float, out_rate: float, num_channels: int, dtype: str, quality: str, vr: bool
-    ) -> _SoxrStream: ...
+    ResampleStream: Callable[..., _SoxrStream]
 
 
 class _SoxrFilter:
+    skip = 0
+
     def __init__(self, in_rate: int, out_rate: int, channels: int, *, mode: Mode) -> None:
         soxr = cast("_Soxr", importlib.import_module("soxr"))
-        live = mode == "live"
-        self._stream = soxr.ResampleStream(in_rate, out_rate, channels, dtype="float32", quality="HQ", vr=live)
-        # Measured: the variable-rate filter is 1.6 to 1.9 output samples late when it lowers the rate, and within half
-        # a sample when it raises it. The HQ filter is exact.
-        self.skip = 2 if live and out_rate < in_rate else 0
+        if mode == "live":
+            try:
+                self._stream = soxr.ResampleStream(in_rate, out_rate, channels, "float32", "HQ", vr=True)
+            except TypeError:
+                self._stream = soxr.ResampleStream(in_rate, out_rate, channels, "float32", "LQ")
+            else:
+                # Measured: this filter is 1.6 to 1.9 output samples late when it lowers the rate, and within half a
+                # sample when it raises it. The others are exact.
+                self.skip = 2 if out_rate < in_rate else 0
+        else:
+            self._stream = soxr.ResampleStream(in_rate, out_rate, channels, "float32", "HQ")
 
     def process(self, samples: Samples, *, last: bool = False) -> Samples:
         return self._stream.resample_chunk(np.ascontiguousarray(samples, np.float32), last)
