@@ -113,17 +113,20 @@ def _scan() -> tuple[dict[str, EntryPoint], dict[str, str]]:
     """The entry points by name, none of them loaded, and what is wrong with those left out."""
     from importlib.metadata import entry_points
 
-    # A plugin cannot take the name of a provider that comes with the library, wherever it stands on the path.
-    own_first = sorted(
-        entry_points(group=GROUP), key=lambda entry: entry.dist is None or entry.dist.name != _OWN_DISTRIBUTION
-    )
+    # A plugin cannot take the name of a provider that comes with the library, wherever it stands on the path; between
+    # two others the choice must not depend on the order of a directory.
     entries: dict[str, EntryPoint] = {}
     doubles: dict[str, str] = {}
-    for entry in own_first:
+    for entry in sorted(entry_points(group=GROUP), key=_precedence):
         first = entries.setdefault(entry.name, entry)
         if first.value != entry.value:
             doubles[f"{entry.name} ({entry.value})"] = f"the name {entry.name} is taken by {first.value}"
     return entries, doubles
+
+
+def _precedence(entry: EntryPoint) -> tuple[bool, str]:
+    distribution = entry.dist.name if entry.dist else ""
+    return distribution != _OWN_DISTRIBUTION, distribution
 
 
 def _load(name: str, entry: EntryPoint) -> Provider:
