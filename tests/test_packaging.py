@@ -19,6 +19,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PROVIDERS = sorted(path.parent.name for path in (ROOT / "providers").glob("*/__init__.py"))
 PACKAGES = ["stt_core", *PROVIDERS]
+ENTRY_POINTS = {
+    "scripted": "stt_core.testing.scripted:PROVIDER",
+    **{provider.removeprefix("stt_"): f"{provider}:PROVIDER" for provider in PROVIDERS},
+}
 EXTRAS = {"files", "local", "livekit", "cli", "media", "mic", "all"}
 
 with (ROOT / "pyproject.toml").open("rb") as file:
@@ -106,8 +110,7 @@ def test_wheel_names_every_provider(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         parser = configparser.ConfigParser(delimiters="=")
         parser.read_string(archive.read(f"stt_core-{VERSION}.dist-info/entry_points.txt").decode())
-    expected = {provider.removeprefix("stt_"): f"{provider}:PROVIDER" for provider in PROVIDERS}
-    assert dict(parser["stt_core.providers"]) == expected
+    assert dict(parser["stt_core.providers"]) == ENTRY_POINTS
     assert dict(parser["console_scripts"]) == {"stt": "stt_core.cli:main"}
 
 
@@ -151,7 +154,7 @@ def test_installed_wheel_serves_from_anywhere(installed: Path, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     *files, last = done.stdout.splitlines()
     assert all(Path(file).is_relative_to(installed.parent.parent) for file in files), files
-    assert last.split() == [VERSION, *(provider.removeprefix("stt_") for provider in PROVIDERS)]
+    assert last.split() == [VERSION, *sorted(ENTRY_POINTS)]
 
 
 def test_installed_command_runs_from_anywhere(installed: Path, tmp_path: Path) -> None:

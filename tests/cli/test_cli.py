@@ -160,7 +160,7 @@ def test_each_file_gets_its_own_in_the_folder(
         (["stream", "-", "--sample-rate", "1"], "--sample-rate"),
         (["stream", "-", "--sample-rate", "8000", "--encoding", "mp3"], "pcm_mulaw"),
     ],
-    ids=" ".join,
+    ids=str,
 )
 def test_bad_usage_is_one_line_and_2(
     fake: FakeSTT,
