@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from .audio.frames import AudioFormat, AudioFrame, refuse_container, to_bytes
+from .audio.frames import AudioFormat, AudioFrame, refuse_container
+from .audio.pushed import to_bytes
 from .channel import Channel
 from .driver import Driver
 from .errors import AudioError, SlowConsumerError, StreamClosedError, UnsupportedError

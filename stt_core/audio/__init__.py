@@ -2,6 +2,7 @@
 
 =============  ====================================================================================
 `frames`       encodings, formats, frames, what may be pushed, what a container begins with
+`pushed`       pieces of every accepted kind as bytes in the declared format
 `encodings`    bytes to samples and back
 `channels`     mix and split
 `resample`     one sample rate to another, for live audio and for files
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
     from .convert import Converter
     from .decode import AudioInput, open_audio
     from .energy import is_voiced, quietest
-    from .frames import AudioData, AudioFormat, AudioFrame, Encoding, refuse_container, sniff_container, to_bytes
+    from .frames import AudioData, AudioFormat, AudioFrame, Encoding, refuse_container, sniff_container
+    from .pushed import to_bytes
     from .reader import AudioReader
     from .resample import Resampler
     from .source import AudioSource
@@ -76,7 +78,7 @@ _HOME = {
     "refuse_container": "frames",
     "sniff_container": "frames",
     "split": "channels",
-    "to_bytes": "frames",
+    "to_bytes": "pushed",
     "write_wav": "wav",
 }
 

@@ -18,7 +18,8 @@ from typing_extensions import override
 from ..errors import AudioError
 from .arrays import array_to_bytes, describe_array
 from .files import BorrowedFile, bytes_left, can_seek, not_found, open_path, unreadable
-from .frames import AudioData, AudioFormat, AudioFrame, Encoding, to_bytes
+from .frames import AudioData, AudioFormat, AudioFrame, Encoding
+from .pushed import to_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

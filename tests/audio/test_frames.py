@@ -18,8 +18,8 @@ from stt_core.audio.frames import (
     Encoding,
     refuse_container,
     sniff_container,
-    to_bytes,
 )
+from stt_core.audio.pushed import to_bytes
 from stt_core.errors import AudioError
 
 MONO = AudioFormat(16000)
