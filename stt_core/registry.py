@@ -103,8 +103,7 @@ class Resolved:
         layer = _with_language(options, language)
         if not layer:
             return self
-        below = [{name: value for name, value in each.items() if name not in layer} for each in self.layers]
-        return _resolve(self.provider, self.family, self.model, (*(each for each in below if each), layer))
+        return _resolve(self.provider, self.family, self.model, _stacked(self.layers, layer))
 
 
 def resolve(
@@ -124,8 +123,8 @@ def resolve(
     provider = get_provider(member.provider)
     family = provider.family_for(member.model)
     model = member.model if member.model is not None else family.default_model
-    layers = (_with_language(member.options, member.language), _with_language(options or {}, language))
-    return _resolve(provider, family, model, tuple(layer for layer in layers if layer))
+    layers = _stacked((), _with_language(member.options, member.language))
+    return _resolve(provider, family, model, _stacked(layers, _with_language(options or {}, language)))
 
 
 def split_chain_options(options: Mapping[str, object]) -> tuple[ChainSettings, dict[str, object]]:
@@ -146,6 +145,12 @@ def _with_language(options: Mapping[str, object], language: str | None) -> dict[
     if options.get("language", language) != language:
         raise ConfigError(f"two languages are given: {language[:40]} and another one as the option `language`")
     return {**options, "language": language}
+
+
+def _stacked(layers: tuple[Mapping[str, object], ...], top: Mapping[str, object]) -> tuple[Mapping[str, object], ...]:
+    """The layers with another on top; no name stands in two, so that all a portable option came to goes with it."""
+    below = [{name: value for name, value in layer.items() if name not in top} for layer in layers]
+    return tuple(layer for layer in (*below, top) if layer)
 
 
 def _label(provider: Provider, model: str | None) -> str:
@@ -171,9 +176,7 @@ def _resolve(
         own = validate(family.options, given.own, owner=label)
         translated = _translate(chosen, family, label)
         _refuse_conflicts(own, translated, label)
-        # What an earlier layer's portable option came to goes with it, and the other way round.
-        for name in [name for name, origin in made_by.items() if origin in chosen]:
-            del options[name], made_by[name]
+        # The vendor's word beats the portable one of an earlier layer.
         for name in own.keys() & made_by.keys():
             portable.pop(made_by.pop(name), None)
         portable |= chosen | {name: value for name, value in own.items() if name in fields(PortableOptions)}

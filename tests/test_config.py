@@ -248,6 +248,20 @@ def test_a_secret_is_refused_and_not_repeated(leak: config.Config) -> None:
             assert SECRET not in repr(frame.f_locals)
 
 
+@pytest.mark.parametrize("depth", [40, 600, 100_000])
+def test_deep_nesting_is_refused(depth: int) -> None:
+    """A config is not a way to exhaust the stack, neither as JSON nor as a mapping; text that is no JSON stays text."""
+    value: object = 1
+    for _ in range(min(depth, 5_000)):
+        value = [value]
+    with pytest.raises(ConfigError, match="nested more than"):
+        config.parse({"provider": "a", "options": {"x": value}})
+    if depth < 1_000:
+        with pytest.raises(ConfigError, match="nested more than"):
+            config.parse("a?x=" + '{"a":' * depth + "1" + "}" * depth)
+    assert config.parse("a?x=" + '{"a":' * depth)[0].options == {"x": '{"a":' * depth}
+
+
 @pytest.mark.parametrize("name", ["keyterm", "keyterms", "keywords", "max_tokens", "tokens", "author", "monkey"])
 def test_an_option_that_only_sounds_like_a_secret_is_taken(name: str) -> None:
     """Key terms are no keys."""

@@ -59,6 +59,7 @@ async def minted() -> str:
         (None, {"ACME_API_KEY": "set"}, "set"),
         ("", {"ACME_API_KEY": "set"}, "set"),
         (" ", {"ACME_API_KEY": " set\n"}, "set"),
+        (" given\n", {}, "given"),
         (lambda: "called", {"ACME_API_KEY": "set"}, "called"),
         (minted, {}, SECRET),
     ],

@@ -77,6 +77,7 @@ class Options(TypedDict, total=False):
     counts: Annotated[dict[str, int], Doc("Counts by name.")]
     fetch: Annotated[Fetch, Doc("Fetched audio.")]
     key: Annotated[str, Doc("A secret."), Secret]
+    pin: Annotated[str, Doc("A secret in digits."), Pattern(r"[0-9]+", "digits"), Secret()]
     context: Annotated[ssl.SSLContext, Doc("An object.")]
 
 
@@ -197,7 +198,7 @@ def test_python_values() -> None:
         "on": True,
         "wait": 2,
         "limit": None,
-        "terms": ("a", "b"),
+        "terms": ("a", "longer"),
         "weights": [["a", 1]],
         "diarize": False,
         "translation": {"target_languages": ["es", "fr"], "enable_partials": True},
@@ -205,7 +206,7 @@ def test_python_values() -> None:
         "context": context,
         "key": "secret",
     }
-    assert check(**given) == {**given, "terms": ["a", "b"], "weights": [("a", 1.0)]}
+    assert check(**given) == {**given, "terms": ["a", "longer"], "weights": [("a", 1.0)]}
     assert type(check(wait=2)["wait"]) is float
 
 
@@ -358,6 +359,7 @@ HIDDEN = "hunter2"
     "values",
     [
         {"key": [HIDDEN]},
+        {"pin": HIDDEN},
         {"key": {"a": HIDDEN}},
         {"fetch": {"url": [HIDDEN]}},
         {"label": f"http://u:{HIDDEN}@x"},

@@ -156,6 +156,7 @@ def test_a_portable_option_goes_with_all_that_it_came_to() -> None:
     found = look_up("acme/ink-2?diarization=speaker")
     assert found.options == {"diarize": True, "diarize_kind": "speaker"}
     assert found.with_options(diarization=False).options == {"diarize": False}
+    assert look_up("acme/ink-2?diarization=speaker", diarization=False).options == {"diarize": False}
 
 
 def test_both_words_for_one_thing() -> None:
