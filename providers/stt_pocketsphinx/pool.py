@@ -1,0 +1,149 @@
+"""The processes of one STT."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from stt_core.errors import ConnectTimeoutError, StreamClosedError
+
+from .process import Worker, WorkerSession
+
+if TYPE_CHECKING:
+    from .endpoint import Endpointing
+
+__all__ = ["WorkerPool"]
+
+
+class WorkerPool:
+    """The processes of one STT: started when needed, kept for the next session, ended by :meth:`aclose`.
+
+    Args:
+        max_workers: sessions at a time, each with a process of about 90 MB; ``None``: four per processor, which is
+            about
+            what live streams leave of one.
+        max_idle: processes kept between sessions.
+        start_timeout: seconds for a process to be ready.
+        liveness_timeout: see :meth:`Worker.start`.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_workers: int | None = None,
+        max_idle: int = 2,
+        start_timeout: float = 10.0,
+        liveness_timeout: float = 10.0,
+    ) -> None:
+        self._max_workers = max_workers or 4 * (os.cpu_count() or 1)
+        self._max_idle = max_idle
+        self._start_timeout = start_timeout
+        self._liveness_timeout = liveness_timeout
+        self._leases = asyncio.Semaphore(self._max_workers)
+        self._idle: list[Worker] = []
+        self._workers: set[Worker] = set()
+        self._warming: asyncio.Future[None] | None = None
+        self._closed = False
+
+    @property
+    def pids(self) -> list[int]:
+        """Ids of the processes that are up, idle and leased."""
+        return [worker.pid for worker in self._workers]
+
+    async def prewarm(self) -> None:
+        """Have a process ready for the next session.
+
+        Raises:
+            see :meth:`Worker.start`.
+        """
+        self._check_open()
+        if self._warming is not None:
+            await asyncio.shield(self._warming)
+        elif not any(worker.error is None for worker in self._idle):
+            self._warming = asyncio.get_running_loop().create_future()
+            try:
+                self._idle.append(await self._start())
+            finally:
+                self._warming.set_result(None)
+                self._warming = None
+
+    @asynccontextmanager
+    async def session(
+        self, *, live: bool, settings: Endpointing, timeout: float | None = None
+    ) -> AsyncGenerator[WorkerSession]:
+        """A session in a process of its own, which is free for the next one afterwards.
+
+        Args:
+            live: a live stream, or a file.
+            settings: see :class:`.endpoint.Endpointing`.
+            timeout: seconds to wait for another session to end when ``max_workers`` are at work; ``None``:
+                ``start_timeout``.
+
+        Raises:
+            StreamClosedError: the pool is closed.
+            ConnectTimeoutError: no process became free or ready in time.
+            see also :meth:`Worker.start`.
+        """
+        self._check_open()
+        timeout = self._start_timeout if timeout is None else timeout
+        try:
+            async with asyncio.timeout(timeout):
+                await self._leases.acquire()
+        except TimeoutError as error:
+            raise ConnectTimeoutError(
+                f"all {self._max_workers} processes of the embedded engine were at work for {timeout:g} s",
+                provider="pocketsphinx",
+            ) from error
+        try:
+            worker = await self._lease()
+            session = worker.open(live=live, settings=settings)
+            try:
+                yield session
+            finally:
+                worker.close_session(session)
+                await self._return(worker)
+        finally:
+            self._leases.release()
+
+    async def aclose(self) -> None:
+        """End every process. May be called again."""
+        self._closed = True
+        self._idle.clear()
+        while self._workers:
+            await self._workers.pop().aclose()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StreamClosedError("the embedded engine is closed", provider="pocketsphinx")
+
+    async def _lease(self) -> Worker:
+        while True:
+            while self._idle:
+                worker = self._idle.pop()
+                if worker.error is None:
+                    return worker
+                await self._discard(worker)
+            if self._warming is None:
+                return await self._start()
+            await asyncio.shield(self._warming)
+
+    async def _start(self) -> Worker:
+        worker = await Worker.start(timeout=self._start_timeout, liveness_timeout=self._liveness_timeout)
+        self._workers.add(worker)
+        if self._closed:
+            await self._discard(worker)
+            self._check_open()
+        return worker
+
+    async def _return(self, worker: Worker) -> None:
+        if worker.error is None and not self._closed and len(self._idle) < self._max_idle:
+            self._idle.append(worker)
+        else:
+            await self._discard(worker)
+
+    async def _discard(self, worker: Worker) -> None:
+        self._workers.discard(worker)
+        await worker.aclose()
