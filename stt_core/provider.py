@@ -3,10 +3,10 @@
 A provider package declares one :class:`Provider` and names it in the entry-point group ``stt_core.providers``::
 
     PROVIDER = Provider(
-        name="acme",
+        "acme",
         families=(
             ModelFamily(
-                name="swift",
+                "swift",
                 models=("swift-1", "swift-1-medical"),
                 default_model="swift-1",
                 options=SwiftOptions,
@@ -31,7 +31,7 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal, TypeAlias
 
 from .errors import ConfigError, MissingExtraError, UnsupportedError
@@ -143,7 +143,7 @@ class Capabilities:
     update: Literal["in_band", "reconnect", "none"] = "reconnect"
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ModelFamily:
     """Models of a provider that take the same options and speak the same languages.
 
@@ -170,6 +170,7 @@ class ModelFamily:
     """
 
     name: str
+    _: KW_ONLY
     options: OptionsType
     models: tuple[str, ...] = ()
     default_model: str | None = None
@@ -213,7 +214,7 @@ class ModelFamily:
         raise ConfigError(f"the language `{tag[:40]}` is not among {', '.join(names)}{closest(tag, names)}")
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Provider:
     """A provider and its model families.
 
@@ -230,6 +231,7 @@ class Provider:
 
     name: str
     families: tuple[ModelFamily, ...]
+    _: KW_ONLY
     client: str
     server: str | None = None
     env: tuple[EnvVar, ...] = ()
