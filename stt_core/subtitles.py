@@ -22,7 +22,8 @@ from .errors import ConfigError, UnsupportedError
 
 __all__ = ["CueLayout", "Timeline", "srt", "vtt"]
 
-# How much text that no word accounts for may lie between two words.
+# How much text that no word accounts for may lie between two words, and how much longer than a word that the text has
+# in another form (figures, say) that form may be.
 _SLACK = 16
 # Seconds: a long pause ends a cue; a short one is a good place to.
 _LONG_PAUSE = 1.5
@@ -174,7 +175,7 @@ def _place(text: str, begin: int, end: int, pieces: Iterable[_P]) -> list[tuple[
         while at > cursor and text[at - 1].isalnum() and not _is_wide(text[at]):
             at = text.find(wanted, at + 1, limit)
         if at < 0:
-            skipped += len(wanted) + 1
+            skipped += len(wanted) + _SLACK
             continue
         found.append((piece, at, at + len(wanted)))
         cursor, skipped = at + len(wanted), 0

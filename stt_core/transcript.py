@@ -278,8 +278,7 @@ def _mean_confidence(segments: Sequence[Segment]) -> float | None:
         weights = [len(segment.text) for segment, _ in known]
     if not known:
         return None
-    mean = fsum(weight * confidence for weight, (_, confidence) in zip(weights, known, strict=True)) / fsum(weights)
-    return min(mean, 1.0)
+    return fsum(weight * confidence for weight, (_, confidence) in zip(weights, known, strict=True)) / fsum(weights)
 
 
 def _speakers(segments: Sequence[Segment]) -> list[str] | None:

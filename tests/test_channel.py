@@ -201,23 +201,54 @@ async def test_waiting_is_ended_by_close() -> None:
 
 
 @virtual_time
-async def test_cancelled_waiters_leave_nothing_behind() -> None:
-    """A consumer that polls with a time-out does not fill the channel with dead waiters."""
-    channel: Channel[bytearray] = Channel(1)
-    for _ in range(3):
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(channel.receive(), 1)
-    channel.send_nowait(bytearray(1))
-    for _ in range(3):
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(channel.send(bytearray(2)), 1)
+async def test_a_promise_to_one_who_is_cancelled_goes_to_the_next() -> None:
+    """The item or the place for which a waiter was woken is not forgotten with it."""
+    channel: Channel[int] = Channel(1)
+    receivers = [asyncio.create_task(channel.receive()) for _ in range(2)]
+    await asyncio.sleep(0)
+    channel.send_nowait(1)
+    receivers[0].cancel()
+    assert await receivers[1] == 1
+    channel.send_nowait(2)
+    senders = [asyncio.create_task(channel.send(item)) for item in (3, 4)]
+    await asyncio.sleep(0)
+    assert channel.receive_nowait() == 2
+    senders[0].cancel()
+    await senders[1]
+    assert channel.receive_nowait() == 4
+
+
+@virtual_time
+async def test_a_batch_makes_room_for_all_who_wait() -> None:
+    """As many senders go on as there are places."""
+    channel: Channel[int] = Channel(2)
+    senders = [asyncio.create_task(channel.send(item)) for item in range(4)]
+    await asyncio.sleep(0)
+    assert await channel.receive_batch() == [0, 1]
+    await asyncio.gather(*senders)
+    assert await channel.receive_batch() == [2, 3]
+
+
+def live_futures() -> int:
     gc.collect()
-    assert not [
-        future
-        for future in gc.get_objects()
-        if isinstance(future, asyncio.Future) and not isinstance(future, asyncio.Task) and not future.done()
-    ]
-    assert len(await channel.receive()) == 1
+    return sum(isinstance(value, asyncio.Future) for value in gc.get_objects())
+
+
+@virtual_time
+async def test_cancelled_waiters_leave_nothing_behind() -> None:
+    """A consumer that polls with a time-out does not fill the channel with dead waiters, nor does a producer."""
+    channel: Channel[int] = Channel(1)
+
+    async def poll_in_vain(times: int) -> int:
+        for _ in range(times):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(channel.send(2) if len(channel) else channel.receive(), 1)
+        return live_futures()
+
+    assert await poll_in_vain(1) == await poll_in_vain(5)
+    channel.send_nowait(1)
+    assert await poll_in_vain(1) == await poll_in_vain(5)
+    assert await channel.receive_batch() == [1]
 
 
 # Threads
@@ -385,8 +416,8 @@ class ChannelMachine(RuleBasedStateMachine):
             promised = len(self.channel) + len(self.arriving) + len(self.senders)
             assert promised >= self.channel.capacity
 
-    @rule()
-    def send(self) -> None:
+    @rule(turn=st.booleans())
+    def send(self, turn: bool) -> None:
         item = self.new_item()
 
         async def send() -> None:
@@ -396,6 +427,8 @@ class ChannelMachine(RuleBasedStateMachine):
                 assert self.closed
 
         self.senders.append(self.spawn(send()))
+        if turn:
+            self.turn()
 
     @rule()
     def send_threadsafe(self) -> None:
@@ -419,8 +452,8 @@ class ChannelMachine(RuleBasedStateMachine):
         except ChannelEmpty:
             assert len(self.channel) <= len(self.receivers)
 
-    @rule(limit=st.sampled_from([0, 1, 2, None]))
-    def receive(self, limit: int | None) -> None:
+    @rule(limit=st.sampled_from([0, 1, 2, None]), turn=st.booleans())
+    def receive(self, limit: int | None, turn: bool) -> None:
         async def receive() -> None:
             try:
                 if limit == 0:
@@ -433,6 +466,8 @@ class ChannelMachine(RuleBasedStateMachine):
                 assert self.closed
 
         self.receivers.append(self.spawn(receive()))
+        if turn:
+            self.turn()
 
     @precondition(lambda self: self.senders)
     @rule(data=st.data())

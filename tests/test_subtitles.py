@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 import unicodedata
 from dataclasses import dataclass
@@ -208,6 +209,11 @@ def test_a_cue_ends_at_a_sentence_if_it_must_end() -> None:
     ]
 
 
+def test_a_closing_quote_belongs_to_the_sentence() -> None:
+    """The sentence ends behind it."""
+    assert lines(spoken('one "two three." four five six'), max_line_length=22, max_lines=1)[0] == ['one "two three."']
+
+
 def test_a_cue_ends_at_a_pause_rather_than_a_comma_and_at_a_comma_rather_than_anywhere() -> None:
     """The pause wins, then punctuation, then what fits."""
     limits = {"max_line_length": 22, "max_lines": 1}
@@ -263,10 +269,16 @@ def test_japanese_breaks_anywhere_but_before_closing_and_after_opening_marks() -
 
 
 def test_korean_breaks_at_its_spaces() -> None:
-    """Wide, but written in words."""
+    """Wide, but written in words, which stay whole when they are longer than a line."""
     segment = Segment("오늘은 날씨가 좋습니다", start_time=0, end_time=2)
     transcript = Transcript(segment.text, segments=[segment])
-    assert lines(transcript, max_line_length=8, max_lines=3) == [["오늘은", "날씨가", "좋습니다"]]
+    for length in (1, 8):
+        assert lines(transcript, max_line_length=length, max_lines=3) == [["오늘은", "날씨가", "좋습니다"]]
+
+
+def test_accents_take_no_room() -> None:
+    """A letter and its combining marks are one column."""
+    assert lines(spoken("e\u0301te\u0301 e\u0301te\u0301"), max_line_length=7) == [["e\u0301te\u0301 e\u0301te\u0301"]]
 
 
 def test_a_picture_of_several_characters_stays_whole() -> None:
@@ -318,3 +330,32 @@ def test_many_cues_at_one_instant_stay_apart() -> None:
     assert len(cues) == 50
     assert cues[-1].end == 5.0
     assert all(before.end <= after.start < after.end for before, after in pairwise(cues))
+
+
+def test_words_are_found_again_after_some_that_the_text_lacks() -> None:
+    """However many the provider spelt otherwise, what follows them has its own times again."""
+    text = "call five hundred and fifty-five thousand one hundred and twenty-three now"
+    digits = [Word("5", 1 + number, 2 + number) for number in range(20)]
+    transcript = Transcript(text, words=[Word("call", 0, 1), *digits, Word("now", 40, 41)])
+    cues = parse_srt(transcript.to("srt", max_line_length=80, max_duration=100.0))
+    assert (cues[0].start, cues[-1].end) == (0, 41)
+    cues = parse_srt(transcript.to("srt", max_line_length=3, max_lines=1))
+    assert (cues[-1].start, cues[-1].end, cues[-1].lines) == (40, 41, ["now"])
+
+
+def test_times_that_are_no_numbers_are_unknown() -> None:
+    """A provider's NaN or infinity does no harm."""
+    segment = Segment(
+        "aaaa bbbb", start_time=math.nan, end_time=4, words=[Word("aaaa", 1, math.inf), Word("bbbb", 2, 3)]
+    )
+    transcript = Transcript(segment.text, segments=[segment])
+    (cue,) = parse_srt(transcript.to("srt"))
+    assert (cue.start, cue.end) == (1, 3)
+
+
+def test_what_would_break_the_markup_is_taken_out() -> None:
+    """A line break in a speaker's label would end the cue's line; WebVTT has no NUL."""
+    segment = Segment("a\0b", start_time=0, end_time=1, speaker_id="Ann\n\nB")
+    transcript = Transcript(segment.text, segments=[segment])
+    assert "<v Ann B>a\ufffdb\n" in transcript.to("vtt", speakers=True)
+    assert "\nAnn B: a" in transcript.to("srt", speakers=True)
