@@ -150,8 +150,6 @@ class AvReader(AudioReader):
         for frame in self._container.decode(audio=0):
             for packed in self._resampler.resample(frame):
                 yield packed.to_ndarray().astype(np.float32, copy=False).reshape(-1, self.channels)
-        for packed in self._resampler.resample(None):
-            yield packed.to_ndarray().astype(np.float32, copy=False).reshape(-1, self.channels)
 
     @override
     def _pull(self, frames: int) -> Samples:
@@ -208,8 +206,9 @@ def open_container(file: BinaryIO, head: bytes, close: Callable[[], object] | No
 
 
 def _undecodable(head: bytes, kind: str | None, reasons: list[str]) -> AudioError:
+    known: dict[str | None, str] = {**CONTAINERS, "aac": "an AAC file"}
     text = head[:12].isascii() and head[:12].decode("ascii").isprintable()
-    looks = f"begins like {CONTAINERS.get(kind or '', 'text' if text else 'nothing known')} ({head[:12]!r})"
+    looks = f"begins like {known.get(kind, 'text' if text else 'nothing known')} ({head[:12]!r})"
     why = f" ({'; '.join(reasons)})" if reasons else ""
     return AudioError(f"this audio {looks} and cannot be decoded{why}. Accepted are {ACCEPTED}")
 
