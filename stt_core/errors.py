@@ -327,8 +327,6 @@ class AllProvidersFailedError(STTError):
         causes: one error per member, in the chain's order.
     """
 
-    def __init__(
-        self, message: str = "", *, causes: Sequence[STTError] = (), provider: str | None = None
-    ) -> None:
+    def __init__(self, message: str = "", *, causes: Sequence[STTError] = (), provider: str | None = None) -> None:
         super().__init__(message, provider=provider, retryable=any(cause.retryable for cause in causes))
         self.causes = tuple(causes)

@@ -170,12 +170,14 @@ class Transcript:
     ) -> Transcript:
         """Joins the finals of a stream.
 
-        The text is every final's ``prefix + text``, and a segment each. Words are those of all finals, or ``None`` when
-        one has none: a list with a hole in it looks like a whole one (the segments keep what there is). The
-        confidence is the mean of those that are known, weighted with the finals' durations, or with the lengths of
-        their texts where one has no times. The language is the one that all finals agree on.
+        The text is every final's ``prefix + text``, but for the first prefix, and a segment each. Words are those of
+        all finals, or ``None`` when one has none: a list with a hole in it looks like a whole one (the segments keep
+        what there is). The confidence is the mean of those that are known, weighted with the finals' durations, or with
+        the lengths of their texts where one has no times. The language is the one that all finals agree on.
         """
         segments = [_segment(final) for final in finals if final.text]
+        if segments:
+            segments[0].prefix = ""  # there is nothing to attach it to
         words = [segment.words for segment in segments if segment.words is not None]
         languages = {segment.language for segment in segments if segment.language is not None}
         return cls(
