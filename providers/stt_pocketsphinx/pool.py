@@ -26,8 +26,6 @@ class WorkerPool:
             about
             what live streams leave of one.
         max_idle: processes kept between sessions.
-        start_timeout: seconds for a process to be ready.
-        liveness_timeout: see :meth:`Worker.start`.
     """
 
     def __init__(
@@ -35,13 +33,9 @@ class WorkerPool:
         *,
         max_workers: int | None = None,
         max_idle: int = 2,
-        start_timeout: float = 10.0,
-        liveness_timeout: float = 10.0,
     ) -> None:
         self._max_workers = max_workers or 4 * (os.cpu_count() or 1)
         self._max_idle = max_idle
-        self._start_timeout = start_timeout
-        self._liveness_timeout = liveness_timeout
         self._leases = asyncio.Semaphore(self._max_workers)
         self._idle: list[Worker] = []
         self._workers: set[Worker] = set()
@@ -53,8 +47,11 @@ class WorkerPool:
         """Ids of the processes that are up, idle and leased."""
         return [worker.pid for worker in self._workers]
 
-    async def prewarm(self) -> None:
+    async def prewarm(self, *, timeout: float = 10.0) -> None:
         """Have a process ready for the next session.
+
+        Args:
+            timeout: seconds for it to be ready.
 
         Raises:
             see :meth:`Worker.start`.
@@ -65,22 +62,26 @@ class WorkerPool:
         elif not any(worker.error is None for worker in self._idle):
             self._warming = asyncio.get_running_loop().create_future()
             try:
-                self._idle.append(await self._start())
+                self._idle.append(await self._start(timeout))
             finally:
                 self._warming.set_result(None)
                 self._warming = None
 
     @asynccontextmanager
     async def session(
-        self, *, live: bool, settings: Endpointing, timeout: float | None = None
+        self, *, live: bool, settings: Endpointing, timeout: float = 10.0, liveness_timeout: float = 10.0
     ) -> AsyncGenerator[WorkerSession]:
         """A session in a process of its own, which is free for the next one afterwards.
 
         Args:
             live: a live stream, or a file.
             settings: see :class:`.endpoint.Endpointing`.
-            timeout: seconds to wait for another session to end when ``max_workers`` are at work; ``None``:
-                ``start_timeout``.
+            timeout: seconds to wait until another session ends when ``max_workers`` are at work, and then for a
+                process to
+                be ready.
+            liveness_timeout: seconds without a sign of progress on audio that it was given, after which a process
+                counts as
+                hung.
 
         Raises:
             StreamClosedError: the pool is closed.
@@ -88,7 +89,6 @@ class WorkerPool:
             see also :meth:`Worker.start`.
         """
         self._check_open()
-        timeout = self._start_timeout if timeout is None else timeout
         try:
             async with asyncio.timeout(timeout):
                 await self._leases.acquire()
@@ -98,8 +98,8 @@ class WorkerPool:
                 provider="pocketsphinx",
             ) from error
         try:
-            worker = await self._lease()
-            session = worker.open(live=live, settings=settings)
+            worker = await self._lease(timeout)
+            session = worker.open(live=live, settings=settings, liveness_timeout=liveness_timeout)
             try:
                 yield session
             finally:
@@ -119,7 +119,7 @@ class WorkerPool:
         if self._closed:
             raise StreamClosedError("the embedded engine is closed", provider="pocketsphinx")
 
-    async def _lease(self) -> Worker:
+    async def _lease(self, timeout: float) -> Worker:
         while True:
             while self._idle:
                 worker = self._idle.pop()
@@ -127,11 +127,11 @@ class WorkerPool:
                     return worker
                 await self._discard(worker)
             if self._warming is None:
-                return await self._start()
+                return await self._start(timeout)
             await asyncio.shield(self._warming)
 
-    async def _start(self) -> Worker:
-        worker = await Worker.start(timeout=self._start_timeout, liveness_timeout=self._liveness_timeout)
+    async def _start(self, timeout: float) -> Worker:
+        worker = await Worker.start(timeout=timeout)
         self._workers.add(worker)
         if self._closed:
             await self._discard(worker)

@@ -45,8 +45,7 @@ _STDERR_TAIL = 4096
 class Worker(asyncio.SubprocessProtocol):
     """One process of the engine. Made by :meth:`start`."""
 
-    def __init__(self, liveness_timeout: float) -> None:
-        self.liveness_timeout = liveness_timeout
+    def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.SubprocessTransport | None = None
         self._decoder = wire.Decoder()
@@ -59,13 +58,11 @@ class Worker(asyncio.SubprocessProtocol):
         """Why it is of no use any more."""
 
     @classmethod
-    async def start(cls, *, timeout: float = 10.0, liveness_timeout: float = 10.0) -> Worker:
+    async def start(cls, *, timeout: float = 10.0) -> Worker:
         """Start a process and wait until its model is loaded (about half a second).
 
         Args:
             timeout: seconds.
-            liveness_timeout: seconds without a sign of progress on audio that it was given, after which it counts as
-                hung.
 
         Raises:
             MissingExtraError, UnsupportedError: see :func:`command`.
@@ -74,7 +71,7 @@ class Worker(asyncio.SubprocessProtocol):
         """
         argv = command()
         loop = asyncio.get_running_loop()
-        _, worker = await loop.subprocess_exec(lambda: cls(liveness_timeout), *argv, env=environment())
+        _, worker = await loop.subprocess_exec(cls, *argv, env=environment())
         try:
             async with asyncio.timeout(timeout):
                 await worker._ready
@@ -93,10 +90,11 @@ class Worker(asyncio.SubprocessProtocol):
         """The process's id."""
         return cast("asyncio.SubprocessTransport", self._transport).get_pid()
 
-    def open(self, *, live: bool, settings: Endpointing) -> WorkerSession:
-        """Begin a session; one that was open before is over."""
+    def open(self, *, live: bool, settings: Endpointing, liveness_timeout: float = 10.0) -> WorkerSession:
+        """Begin a session; one that was open before is over. See :meth:`.pool.WorkerPool.session`."""
         self._number += 1
-        session = WorkerSession(self, self._number, credit=_LIVE_CREDIT if live else _FILE_CREDIT)
+        credit = _LIVE_CREDIT if live else _FILE_CREDIT
+        session = WorkerSession(self, self._number, credit=credit, patience=liveness_timeout)
         self._session = session
         self.send(wire.Open(self._number, live, settings))
         return session
@@ -190,10 +188,11 @@ class Worker(asyncio.SubprocessProtocol):
 class WorkerSession:
     """One stretch of audio in a worker. One task may :meth:`send` while another does :meth:`receive`."""
 
-    def __init__(self, worker: Worker, number: int, *, credit: int) -> None:
+    def __init__(self, worker: Worker, number: int, *, credit: int, patience: float) -> None:
         self.number = number
         self._worker = worker
         self._credit = credit
+        self._patience = patience
         self._sent = 0
         self._taken = 0
         self._unanswered = 0  # flushes and the end
@@ -203,7 +202,7 @@ class WorkerSession:
         self._room = asyncio.Event()
         self._heard = asyncio.get_running_loop().time()
 
-    async def send(self, data: bytes) -> None:
+    async def send(self, data: bytes | bytearray | memoryview) -> None:
         """Send audio, 16 kHz mono s16le, in pieces of any size; waits while the engine has enough.
 
         Raises:
@@ -287,14 +286,13 @@ class WorkerSession:
             self._heard = asyncio.get_running_loop().time()
 
     async def _wait(self, event: asyncio.Event) -> None:
-        patience = self._worker.liveness_timeout
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(self._patience):
                 await event.wait()
         except TimeoutError:
             silent = asyncio.get_running_loop().time() - self._heard
             owing = self._under_way > 1 or self._unanswered
-            if owing and not self._paused and silent >= patience:
+            if owing and not self._paused and silent >= self._patience:
                 self._worker.fail(
                     ConnectionLostError(f"the embedded engine made no progress for {silent:.0f} s", provider=PROVIDER)
                 )

@@ -1,0 +1,232 @@
+"""The client half: files and live streams through worker processes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import TYPE_CHECKING, TypeVar, Unpack, cast
+
+from stt_core.audio.frames import AudioFormat, AudioFrame
+from stt_core.errors import STTError
+from stt_core.events import SpeechData, SpeechEvent, SpeechEventType, Word
+from stt_core.feeding import decoded
+from stt_core.options import CommonOptions
+from stt_core.retry import RetryBudget, RetryPolicy
+from stt_core.runner import AudioChunk, FlushRequest, OptionsUpdate, ReconnectRequested
+from stt_core.stt import STT
+from stt_core.transcript import Transcript
+
+from . import wire
+from .decoder import SAMPLE_RATE
+from .endpoint import Endpointing
+from .engine import Event, EventKind
+from .launch import command
+from .options import EnUsModel, EnUsOptions
+from .pool import WorkerPool
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from stt_core.audio.decode import AudioInput
+    from stt_core.config import ModelConfig
+    from stt_core.provider import Carries
+    from stt_core.registry import Resolved
+    from stt_core.runner import AudioSource, EventSink
+
+    from .process import WorkerSession
+
+__all__ = ["PocketsphinxRunner", "PocketsphinxSTT"]
+
+_FORMAT = AudioFormat(SAMPLE_RATE)
+
+_TYPES = {
+    EventKind.START: SpeechEventType.START_OF_SPEECH,
+    EventKind.INTERIM: SpeechEventType.INTERIM_TRANSCRIPT,
+    EventKind.FINAL: SpeechEventType.FINAL_TRANSCRIPT,
+    EventKind.END: SpeechEventType.END_OF_SPEECH,
+}
+
+T = TypeVar("T")
+
+
+class PocketsphinxOptions(CommonOptions, EnUsOptions, total=False):
+    """What :class:`PocketsphinxSTT` takes."""
+
+
+class PocketsphinxSTT(STT):
+    """The embedded engine.
+
+    Live streams and files run in worker processes, one each, that belong to this object: they are started when needed,
+    kept for the next stream or file, and end with :meth:`~stt_core.stt.STT.aclose`.
+
+    Args:
+        model: ``en-us``.
+        **options: see :class:`.options.EnUsOptions` and :mod:`stt_core.options`. Of the framework's, those of the
+        network
+            have no meaning here.
+
+    Raises:
+        ConfigError: an option is unknown or its value not accepted.
+        MissingExtraError: the engine's packages are not installed.
+    """
+
+    provider_name = "pocketsphinx"
+
+    def __init__(self, model: EnUsModel | ModelConfig | None = None, **options: Unpack[PocketsphinxOptions]) -> None:
+        super().__init__(model, **options)
+        command()  # says now what is missing, and not when the first audio comes
+        self._pool = WorkerPool()
+
+    async def prewarm(self) -> None:
+        """Starts a process, if none is waiting."""
+        await self._pool.prewarm(timeout=self.settings.stt["connect_timeout"])
+
+    def create_runner(self, settings: Resolved) -> PocketsphinxRunner:
+        """See :class:`stt_core.stt.STT`."""
+        return PocketsphinxRunner(self._pool, settings)
+
+    async def recognize_audio(self, audio: AudioInput, settings: Resolved) -> Transcript:
+        """See :class:`stt_core.stt.STT`."""
+        budget = RetryBudget(RetryPolicy(settings.stt["max_retries"], settings.stt["retry_interval"]))
+        while True:
+            try:
+                return await self._recognize(audio, settings)
+            except STTError as error:
+                delay = budget.spend(error) if audio.rewindable else None
+                if delay is None:
+                    raise
+            await asyncio.sleep(delay)
+
+    async def _recognize(self, audio: AudioInput, settings: Resolved) -> Transcript:
+        frames = decoded(audio.open, _FORMAT)
+        async with _session(self._pool, settings, live=False) as session, aclosing(frames):
+
+            async def send() -> None:
+                async for frame in frames:
+                    await session.send(cast("AudioFrame", frame).data)
+                session.end()
+
+            async def receive() -> Transcript:
+                finals: list[SpeechData] = []
+                while not isinstance(reply := await session.receive(), wire.Ended):
+                    if isinstance(reply, wire.Happened) and reply.event.kind is EventKind.FINAL:
+                        finals.append(_speech(reply.event, settings, prefix=" " if finals else ""))
+                return Transcript.from_finals(finals, duration=reply.position / SAMPLE_RATE)
+
+            return await _beside(send(), receive())
+
+    async def close_provider(self) -> None:
+        """See :class:`stt_core.stt.STT`."""
+        await self._pool.aclose()
+
+
+class PocketsphinxRunner:
+    """A live stream: one worker session for each connection."""
+
+    def __init__(self, pool: WorkerPool, settings: Resolved) -> None:
+        self._pool = pool
+        self._settings = settings
+        self._flushes: dict[int, tuple[FlushRequest, int]] = {}
+
+    @property
+    def carries(self) -> Carries:
+        """See :class:`stt_core.runner.Runner`."""
+        return self._settings.family.carries
+
+    async def run(self, source: AudioSource, sink: EventSink) -> None:
+        """See :class:`stt_core.runner.Runner`."""
+        source.convert(_FORMAT)
+        self._flushes.clear()
+        async with _session(self._pool, self._settings, live=True) as session:
+            sink.connected()
+            update = await _beside(self._receive(session, sink), self._send(session, source))
+            if update is not None:
+                self._settings = update.settings
+                sink.updated(update)
+                raise ReconnectRequested
+
+    async def _send(self, session: WorkerSession, source: AudioSource) -> OptionsUpdate | None:
+        """Sends until the input ends or the options change; a new session takes new options over."""
+        sent = 0
+        while True:
+            item = await source.receive()
+            if isinstance(item, AudioChunk):
+                await session.send(item.data)
+                sent += len(item.data) // 2
+            elif isinstance(item, FlushRequest):
+                marker = len(self._flushes)
+                self._flushes[marker] = item, sent
+                session.flush(marker)
+            else:
+                session.end()
+                return item if isinstance(item, OptionsUpdate) else None
+
+    async def _receive(self, session: WorkerSession, sink: EventSink) -> None:
+        settled = 0
+        while not isinstance(reply := await session.receive(), wire.Ended):
+            if isinstance(reply, wire.Flushed):
+                request, sent = self._flushes[reply.marker]
+                # A sound that may yet become a word is not settled.
+                sink.flushed(request, exact=reply.settled >= sent)
+                continue
+            event = reply.event
+            sink.processed(event.position / SAMPLE_RATE)
+            if event.kind is not EventKind.PROGRESS:
+                self._emit(event, sink)
+            elif event.settled > settled:
+                sink.settle(event.settled / SAMPLE_RATE)
+            settled = event.settled
+        sink.settle(reply.position / SAMPLE_RATE)
+
+    def _emit(self, event: Event, sink: EventSink) -> None:
+        if event.kind is EventKind.FINAL:
+            said = SpeechEvent(_TYPES[event.kind], (_speech(event, self._settings, prefix=" "),))
+            sink.emit(said, settled=event.settled / SAMPLE_RATE)
+        elif event.kind is not EventKind.INTERIM:
+            sink.emit(SpeechEvent(_TYPES[event.kind], time=event.time / SAMPLE_RATE))
+        elif _options(self._settings).get("interim_results", True):
+            sink.emit(SpeechEvent(_TYPES[event.kind], (_speech(event, self._settings, prefix=" "),)))
+
+
+def _options(settings: Resolved) -> EnUsOptions:
+    return cast("EnUsOptions", settings.options)
+
+
+def _session(pool: WorkerPool, settings: Resolved, *, live: bool) -> AbstractAsyncContextManager[WorkerSession]:
+    options = _options(settings)
+    default = Endpointing()
+    endpointing = Endpointing(
+        vad_mode=options.get("vad_mode", default.vad_mode),
+        min_speech=options.get("min_speech", default.min_speech),
+        end_silence=options.get("end_silence", default.end_silence),
+        max_speech=options.get("max_utterance", default.max_speech),
+    )
+    return pool.session(
+        live=live,
+        settings=endpointing,
+        timeout=settings.stt["connect_timeout"],
+        liveness_timeout=settings.stream["liveness_timeout"],
+    )
+
+
+def _speech(event: Event, settings: Resolved, *, prefix: str) -> SpeechData:
+    words = [Word(word.text, word.start / SAMPLE_RATE, word.end / SAMPLE_RATE, word.confidence) for word in event.words]
+    return SpeechData(
+        " ".join(word.text for word in words),
+        prefix,
+        settings.language,
+        words[0].start_time,
+        words[-1].end_time,
+        words=words if _options(settings).get("word_timestamps", True) else None,
+    )
+
+
+async def _beside(first: Coroutine[object, object, object], second: Coroutine[object, object, T]) -> T:
+    """Runs both; a failure of one ends the other and is raised as it is."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(first)
+            result = group.create_task(second)
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return result.result()
