@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from .audio.frames import AudioData, Encoding
     from .audio.decode import AudioInput
-    from .audio.source import AudioSource as AudioLike
+    from .audio.frames import AudioData, Encoding
+    from .audio.source import AudioLike
     from .registry import Capabilities, Credential, Provider, Resolved
     from .runner import Runner
     from .transcript import Transcript

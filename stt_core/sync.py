@@ -11,7 +11,7 @@ from .factory import create_stt
 
 if TYPE_CHECKING:
     from .audio.frames import Encoding
-    from .audio.source import AudioSource as AudioLike
+    from .audio.source import AudioLike
     from .config import Config
     from .transcript import Transcript
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .pushed import to_bytes
     from .reader import AudioReader
     from .resample import Resampler
-    from .source import AudioSource
+    from .source import AudioLike
     from .wav import write_wav
 
 __all__ = [
@@ -43,8 +43,8 @@ __all__ = [
     "AudioFormat",
     "AudioFrame",
     "AudioInput",
+    "AudioLike",
     "AudioReader",
-    "AudioSource",
     "Chunker",
     "Converter",
     "Encoding",
@@ -66,7 +66,7 @@ _HOME = {
     "AudioFrame": "frames",
     "AudioInput": "decode",
     "AudioReader": "reader",
-    "AudioSource": "source",
+    "AudioLike": "source",
     "Chunker": "chunker",
     "Converter": "convert",
     "Encoding": "frames",

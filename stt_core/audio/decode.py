@@ -14,7 +14,7 @@ from .codecs import CONTENT_TYPES, open_container, sniff_file
 from .files import BorrowedFile, can_seek, read_exactly, spool
 from .frames import CONTAINERS, sniff_container
 from .reader import AudioReader, RawReader
-from .source import AudioSource, Origin, origin_of
+from .source import AudioLike, Origin, origin_of
 from .wav import WavCodecError, WavReader, wav_header
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _HEAD = 16
 
 
 def open_audio(
-    source: AudioSource,
+    source: AudioLike,
     *,
     sample_rate: int | None = None,
     channels: int | None = None,
@@ -58,7 +58,7 @@ class AudioInput:
     @classmethod
     def from_any(
         cls,
-        audio: AudioSource,
+        audio: AudioLike,
         *,
         sample_rate: int | None = None,
         channels: int | None = None,
@@ -67,7 +67,7 @@ class AudioInput:
         """Take whatever the caller has. Nothing is read yet, except the first frame of an iterator.
 
         Args:
-            audio: see :data:`~stt_core.audio.source.AudioSource`; ``~`` in a path is expanded.
+            audio: see :data:`~stt_core.audio.source.AudioLike`; ``~`` in a path is expanded.
             sample_rate: Hz. Needed for an array and, with ``encoding``, for bare samples; else only compared with what
                 the file says.
             channels: of bare samples (default 1); else only compared with what the file says.

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from .frames import SampleArray
 
-__all__ = ["AudioSource", "Origin", "origin_of"]
+__all__ = ["AudioLike", "Origin", "origin_of"]
 
 FileSource: TypeAlias = "bytes | bytearray | memoryview | BinaryIO"
 
-AudioSource: TypeAlias = (
+AudioLike: TypeAlias = (
     "str | os.PathLike[str] | FileSource | tuple[str, FileSource] | SampleArray | AudioFrame | Iterable[AudioData]"
 )
 """A path, the bytes of a file, a binary file, one of these two with a name, an array of samples, or frames."""
@@ -55,7 +55,7 @@ class Origin:
     size: int | None = None
 
 
-def origin_of(audio: AudioSource, sample_rate: int | None, channels: int | None, encoding: Encoding | None) -> Origin:
+def origin_of(audio: AudioLike, sample_rate: int | None, channels: int | None, encoding: Encoding | None) -> Origin:
     """See :meth:`stt_core.audio.decode.AudioInput.from_any`."""
     if isinstance(audio, tuple):
         name, audio = _named(cast("tuple[object, ...]", audio))
@@ -87,12 +87,12 @@ def origin_of(audio: AudioSource, sample_rate: int | None, channels: int | None,
     return origin
 
 
-def _named(pair: tuple[object, ...]) -> tuple[str, AudioSource]:
+def _named(pair: tuple[object, ...]) -> tuple[str, AudioLike]:
     if len(pair) != 2 or not isinstance(pair[0], str):
         raise AudioError("a tuple of audio must be (name, bytes) or (name, binary file)")
     if not isinstance(pair[1], (bytes, bytearray, memoryview)) and not hasattr(pair[1], "read"):
         raise AudioError(f"(name, bytes) has {type(pair[1]).__name__} for the bytes")
-    return PurePath(pair[0]).name, cast("AudioSource", pair[1])
+    return PurePath(pair[0]).name, cast("AudioLike", pair[1])
 
 
 def _from_path(given: str | os.PathLike[str]) -> Origin:
