@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import traceback
 from collections.abc import Coroutine
 
@@ -47,5 +49,6 @@ def carry_out(work: Coroutine[None, None, int], *, verbose: bool) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output (`| head`) has gone.
+        # Whoever read our output (`| head`) has gone; what Python flushes at exit must not fail a second time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _FAILED

@@ -337,7 +337,7 @@ def test_a_reader_that_goes_away_is_no_crash() -> None:
         sys.exit(carry_out(work(), verbose=False))
     """
     with subprocess.Popen(
-        [sys.executable, "-c", program],
+        [sys.executable, "-E", "-c", program],  # PYTHONUNBUFFERED would leave nothing to flush at exit
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
