@@ -14,7 +14,7 @@ from .registry import get_provider, resolve, resolve_credentials
 from .stream import RecognizeStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable
+    from collections.abc import AsyncIterable, Iterable, Mapping
     from pathlib import Path
 
     import aiohttp
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from .audio.decode import AudioInput
     from .audio.frames import AudioData, Encoding
     from .audio.source import AudioLike
+    from .errors import STTError
     from .registry import Capabilities, Credential, Provider, Resolved
     from .runner import Runner
     from .transcript import Transcript
+    from .transport.http import HttpClient
 
 __all__ = ["STT"]
 
@@ -68,6 +70,7 @@ class STT(abc.ABC):
             self._settings.provider, api_key=api_key, api_secret=api_secret, auth=auth
         )
         self._http_session = http_session
+        self._http: HttpClient | None = None
         self._streams: set[RecognizeStream] = set()
         self._closed = False
 
@@ -197,6 +200,8 @@ class STT(abc.ABC):
         self._closed = True
         await asyncio.gather(*(stream.aclose() for stream in list(self._streams)))
         await self.close_provider()
+        if self._http is not None:
+            await self._http.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -223,6 +228,23 @@ class STT(abc.ABC):
         async with stream:
             stream.feed(decoded(audio.open, None))
             return await stream.transcript()
+
+    @property
+    def http(self) -> HttpClient:
+        """For providers: HTTP and WebSockets, over the caller's session or one of this object's own."""
+        if self._http is None:
+            from .transport.http import HttpClient
+
+            self._http = HttpClient(
+                self.provider_name, self._settings.stt, self._http_session, error_from=self.error_from
+            )
+        return self._http
+
+    def error_from(self, status: int, headers: Mapping[str, str], body: bytes) -> STTError:
+        """For providers: a refusal by the vendor as an error, in the vendor's own words."""
+        from .transport.http import error_from_status
+
+        return error_from_status(status, headers, body)
 
     async def close_provider(self) -> None:
         """For providers: closes what the provider's own class made. Called once."""

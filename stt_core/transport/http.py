@@ -1,0 +1,419 @@
+"""HTTP for everyone: one session, typed errors, bounded answers, uploads from disk, retries where they are safe."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import aiohttp
+from yarl import URL
+
+from ..errors import (
+    APIError,
+    ConfigError,
+    ConnectionLostError,
+    ConnectTimeoutError,
+    ProtocolError,
+    STTError,
+    STTTimeoutError,
+)
+from ..retry import RetryBudget, RetryPolicy
+
+if TYPE_CHECKING:
+    from ..options import STTSettings
+    from .codec import Handshake
+
+__all__ = ["ErrorFrom", "FormPart", "HttpClient", "HttpResponse", "Socket", "error_from_status", "retry_after"]
+
+MAX_BODY = 64 << 20
+"""Bytes of an answer that are read unless a call says otherwise."""
+
+MAX_ERROR_BODY = 64 << 10
+"""Bytes of a refusal that are read, and of its text that is kept in an error a hundredth part of it."""
+
+ERROR_BODY_SECONDS = 5.0
+
+# Its fields are declared in a way that type checkers do not see.
+_WS_TIMEOUT = cast("Callable[..., aiohttp.ClientWSTimeout]", aiohttp.ClientWSTimeout)(ws_close=1.0)
+
+ErrorFrom = Callable[[int, Mapping[str, str], bytes], STTError]
+"""Turns a refusal (status, headers, body) into an error, in the vendor's own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormPart:
+    """A field of a multipart form.
+
+    Attributes:
+        name: of the field.
+        value: text, or what opens a file; the file is read in pieces as it is sent, and anew for a retry.
+        filename: with a file; ASCII.
+        content_type: with a file.
+    """
+
+    name: str
+    value: str | Callable[[], BinaryIO]
+    filename: str | None = None
+    content_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """An answer, read to its end.
+
+    Attributes:
+        status: 200 to 299.
+        headers: case-insensitive.
+        body: as it came.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+    def json(self) -> object:
+        """The body as JSON.
+
+        Raises:
+            ProtocolError: it is none.
+        """
+        from pydantic_core import from_json
+
+        try:
+            return from_json(self.body)
+        except ValueError:
+            raise ProtocolError(f"the answer is not JSON: {self.body[:80]!r}") from None
+
+
+@dataclass(slots=True)
+class Socket:
+    """An open WebSocket and what its handshake answered."""
+
+    ws: aiohttp.ClientWebSocketResponse
+    headers: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Refusal:
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: bytes = b""
+
+
+_handshake: ContextVar[_Refusal | None] = ContextVar("stt_core_handshake", default=None)
+
+
+async def _keep_refusal(session: aiohttp.ClientSession, context: object, params: aiohttp.TraceRequestEndParams) -> None:
+    """Reads what a refused handshake says: aiohttp throws the body away before it raises."""
+    box = _handshake.get()
+    if box is None:
+        return
+    response = params.response
+    box.headers = response.headers
+    if response.status != HTTPStatus.SWITCHING_PROTOCOLS:
+        try:
+            async with asyncio.timeout(ERROR_BODY_SECONDS):
+                box.body = await response.content.read(MAX_ERROR_BODY)
+        except (TimeoutError, aiohttp.ClientError, OSError):
+            box.body = b""
+
+
+class HttpClient:
+    """Requests and WebSocket connections to one vendor.
+
+    Args:
+        provider: its registered name, for errors.
+        settings: ``proxy``, ``ssl``, ``connect_timeout``, ``request_timeout``, ``max_retries`` and ``retry_interval``
+            are used.
+        session: the caller's, used and never closed; ``None`` makes one on first use.
+        error_from: see :data:`ErrorFrom`; by default :func:`error_from_status`.
+
+    Without a ``proxy`` the environment's ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` are followed, also for
+    WebSockets.
+    """
+
+    def __init__(
+        self,
+        provider: str,
+        settings: STTSettings,
+        session: aiohttp.ClientSession | None = None,
+        *,
+        error_from: ErrorFrom | None = None,
+    ) -> None:
+        self._provider = provider
+        self._settings = settings
+        self._session = session
+        self._owned = session is None
+        self._error_from = error_from or error_from_status
+        self._ssl = _ssl_context(settings["ssl"])
+
+    async def aclose(self) -> None:
+        """Closes the session, if it was made here."""
+        if self._owned and self._session is not None:
+            await self._session.close()
+
+    def _open_session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_request_end.append(_keep_refusal)
+            self._session = aiohttp.ClientSession(
+                trust_env=True,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trace_configs=[trace],
+                connector=aiohttp.TCPConnector(limit=0),
+            )
+        return self._session
+
+    # -- WebSockets ------------------------------------------------------------------------------------------------
+
+    async def connect(self, handshake: Handshake) -> Socket:
+        """Opens a WebSocket. The caller bounds the time.
+
+        Raises:
+            APIError: the vendor refused it; with its status, words and request id.
+            ConnectionLostError: there is no way to it.
+            ConfigError: the URL is none.
+        """
+        box = _Refusal()
+        token = _handshake.set(box)
+        try:
+            ws, error = await self._ws_connect(handshake, box)
+        finally:
+            _handshake.reset(token)
+        if ws is None:
+            raise error
+        return Socket(ws, box.headers)
+
+    async def _ws_connect(
+        self, handshake: Handshake, box: _Refusal
+    ) -> tuple[aiohttp.ClientWebSocketResponse | None, STTError]:
+        # Errors are made here and raised elsewhere: aiohttp's own hold the request's headers, and with them the key.
+        try:
+            ws = await self._open_session().ws_connect(
+                _http_url(handshake.url),
+                headers=handshake.headers,
+                protocols=handshake.protocols,
+                autoping=False,
+                max_msg_size=16 << 20,
+                timeout=_WS_TIMEOUT,
+                proxy=self._settings["proxy"],
+                ssl=self._ssl,
+            )
+        except aiohttp.WSServerHandshakeError as refused:
+            return None, self._refused(refused.status, refused.headers or box.headers, box.body)
+        except (aiohttp.ClientError, OSError, ValueError) as failure:
+            return None, self._failed(failure, handshake.url)
+        return ws, ConnectionLostError()
+
+    # -- requests --------------------------------------------------------------------------------------------------
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        params: Sequence[tuple[str, str]] = (),
+        json: object = None,
+        data: bytes | None = None,
+        form: Sequence[FormPart] | None = None,
+        timeout: float | None = None,
+        retry: bool | None = None,
+        max_body: int = MAX_BODY,
+    ) -> HttpResponse:
+        """Makes one request, and makes it again where that is safe.
+
+        Args:
+            method: ``GET``, ``POST`` ...
+            url: ``http://`` or ``https://``.
+            headers: may hold secrets; they never get into an error or a log.
+            params: the query.
+            json: sent as JSON.
+            data: sent as it is.
+            form: sent as ``multipart/form-data``.
+            timeout: seconds for one attempt; ``None`` takes ``request_timeout``.
+            retry: whether the same request may be made twice; ``None``: a GET, HEAD or DELETE may.
+            max_body: bytes of the answer that are taken.
+
+        Raises:
+            APIError: the vendor refused it.
+            STTTimeoutError: it took too long.
+            ConnectTimeoutError: there was no connection within ``connect_timeout``.
+            ConnectionLostError: there is no way to the vendor, or it went away.
+            ProtocolError: the answer is longer than ``max_body``.
+        """
+        again = method in ("GET", "HEAD", "DELETE") if retry is None else retry
+        budget = RetryBudget(
+            RetryPolicy(
+                max_retries=self._settings["max_retries"] if again else 0, interval=self._settings["retry_interval"]
+            )
+        )
+        seconds = self._settings["request_timeout"] if timeout is None else timeout
+        limits = aiohttp.ClientTimeout(
+            total=seconds, connect=self._settings["connect_timeout"], sock_connect=self._settings["connect_timeout"]
+        )
+        request = _Request(method, url, headers or {}, params, json, data, form)
+        while True:
+            response, error = await self._attempt(request, limits, max_body)
+            if response is not None:
+                return response
+            delay = budget.spend(error)
+            if delay is None:
+                raise error
+            await asyncio.sleep(delay)
+
+    async def _attempt(
+        self, request: _Request, limits: aiohttp.ClientTimeout, max_body: int
+    ) -> tuple[HttpResponse | None, STTError]:
+        try:
+            async with (
+                request.body() as body,
+                self._open_session().request(
+                    request.method,
+                    request.url,
+                    headers=request.headers,
+                    params=request.params,
+                    json=request.json,
+                    data=body,
+                    timeout=limits,
+                    allow_redirects=False,
+                    proxy=self._settings["proxy"],
+                    ssl=self._ssl,
+                ) as response,
+            ):
+                if not 200 <= response.status < 300:
+                    refusal = await _read(response, MAX_ERROR_BODY)
+                    return None, self._refused(response.status, response.headers, refusal[:MAX_ERROR_BODY])
+                answer = await _read(response, max_body)
+                if len(answer) > max_body:
+                    return None, ProtocolError(
+                        f"{self._provider} answered with more than {max_body} bytes",
+                        provider=self._provider,
+                        retryable=False,
+                    )
+                return HttpResponse(response.status, response.headers, answer), ConnectionLostError()
+        except (aiohttp.ClientError, OSError, ValueError) as failure:
+            return None, self._failed(failure, request.url)
+
+    # -- errors ----------------------------------------------------------------------------------------------------
+
+    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> STTError:
+        error = self._error_from(status, headers, body)
+        if error.provider is None:
+            error.provider = self._provider
+        if isinstance(error, APIError) and error.retry_after is None:
+            error.retry_after = retry_after(headers)
+        if error.request_id is None:
+            error.request_id = headers.get("X-Request-Id")
+        return error
+
+    def _failed(self, failure: Exception, url: str) -> STTError:
+        """What went wrong on the way. Neither the URL nor the exception's own text is quoted: both may hold secrets."""
+        where = URL(url).host or "?"
+        if isinstance(failure, aiohttp.ConnectionTimeoutError):
+            return ConnectTimeoutError(f"no connection to {where} in time (connect_timeout)", provider=self._provider)
+        if isinstance(failure, TimeoutError):
+            return STTTimeoutError(f"{where} did not answer in time (request_timeout)", provider=self._provider)
+        if isinstance(failure, aiohttp.InvalidURL):
+            return ConfigError("the URL to connect to is none: see base_url", provider=self._provider)
+        if isinstance(failure, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+            return ConnectionLostError(
+                f"the certificate of {where} is not trusted; for a private authority give ssl=<path of its file>",
+                provider=self._provider,
+                retryable=False,
+            )
+        reason = failure.strerror if isinstance(failure, OSError) and failure.strerror else type(failure).__name__
+        return ConnectionLostError(f"the connection to {where} failed: {reason}", provider=self._provider)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(repr=False)
+    params: Sequence[tuple[str, str]]
+    json: object
+    data: bytes | None
+    form: Sequence[FormPart] | None
+
+    @asynccontextmanager
+    async def body(self) -> AsyncGenerator[bytes | aiohttp.FormData | None]:
+        if self.form is None:
+            yield self.data
+            return
+        form = aiohttp.FormData(default_to_multipart=True)
+        files: list[BinaryIO] = []
+        try:
+            for part in self.form:
+                if isinstance(part.value, str):
+                    form.add_field(part.name, part.value)
+                    continue
+                file = await asyncio.to_thread(part.value)
+                files.append(file)
+                form.add_field(part.name, file, filename=part.filename, content_type=part.content_type)
+            yield form
+        finally:
+            for file in files:
+                file.close()
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in response.content.iter_any():
+        pieces.append(piece)
+        size += len(piece)
+        if size > limit:
+            response.close()
+            break
+    return b"".join(pieces)
+
+
+def _ssl_context(setting: bool | ssl.SSLContext | str) -> bool | ssl.SSLContext:
+    if not isinstance(setting, str):
+        return setting
+    try:
+        return ssl.create_default_context(cafile=setting)
+    except OSError as error:
+        raise ConfigError(f"ssl: the file of authorities {setting} cannot be read: {error.strerror or error}") from None
+
+
+def _http_url(url: str) -> URL:
+    """The same with http or https: aiohttp looks only for those in the environment's proxies."""
+    return URL(url.replace("ws", "http", 1) if url.startswith("ws") else url, encoded=True)
+
+
+def error_from_status(status: int, headers: Mapping[str, str], body: bytes) -> STTError:
+    """A refusal in general: the class by its status, the message from its body."""
+    text = body.decode("utf-8", "replace").strip()
+    said = text[:500] if text and not text.lstrip().startswith("<") else _phrase(status)
+    return APIError.for_status(status)(f"HTTP {status}: {said}", status=status, body=text[:2000] or None)
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "no reason given"
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """The seconds that a ``Retry-After`` header asks for, as a number or a date (RFC 9110, section 10.2.3)."""
+    value = headers.get("Retry-After", "").strip()
+    try:
+        return max(float(value), 0.0)
+    except ValueError:
+        pass
+    try:
+        date = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    from datetime import datetime
+
+    return max((date - datetime.now(date.tzinfo)).total_seconds(), 0.0)
