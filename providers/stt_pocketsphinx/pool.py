@@ -45,7 +45,7 @@ class WorkerPool:
     @property
     def pids(self) -> list[int]:
         """Ids of the processes that are up, idle and leased."""
-        return [worker.pid for worker in self._workers]
+        return [worker.pid for worker in self._workers if worker.error is None]
 
     async def prewarm(self, *, timeout: float = 10.0) -> None:
         """Have a process ready for the next session.

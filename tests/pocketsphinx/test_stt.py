@@ -1,0 +1,192 @@
+"""The embedded engine through the public interface."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from stt_core import ConfigError, ConnectionLostError, SpeechEvent, SpeechEventType, create_stt
+from stt_core.audio import Converter
+from stt_core.audio.frames import AudioFormat
+from stt_pocketsphinx import PROVIDER
+from stt_pocketsphinx.stt import PocketsphinxSTT
+
+Speech = Callable[[str], tuple[bytes, str]]
+
+SPEECH = Path(__file__).parent.parent / "data" / "speech"
+FINAL = SpeechEventType.FINAL_TRANSCRIPT
+INTERIM = SpeechEventType.INTERIM_TRANSCRIPT
+
+
+def children() -> list[int]:
+    """Ids of the processes that this one has started and that are not gone."""
+    files = Path("/proc/self/task").glob("*/children")
+    return [int(pid) for file in files for pid in file.read_text().split()]
+
+
+def words_of(events: list[SpeechEvent]) -> list[str]:
+    return [word for event in events if event.type is FINAL for word in event.text.split()]
+
+
+async def test_the_default_engine_transcribes_files() -> None:
+    """A file's words come with times in order and its duration; several files one after the other use one process."""
+    async with create_stt() as stt:
+        assert isinstance(stt, PocketsphinxSTT)
+        for name in ("garden", "message"):
+            transcript = await stt.recognize(SPEECH / f"{name}.wav")
+            assert transcript.text == (SPEECH / f"{name}.txt").read_text().strip()
+            assert transcript.words is not None
+            assert [word.text for word in transcript.words] == transcript.text.split()
+            assert transcript.duration == pytest.approx((SPEECH / f"{name}.wav").stat().st_size / 32000, abs=0.01)
+            assert transcript.language == "en"
+        assert len(children()) == 1
+    assert children() == []
+
+
+async def test_a_stream_survives_the_death_of_its_process(speech: Speech) -> None:
+    """kill -9 in the middle of an utterance: a new process hears it again, and no word is lost or said twice."""
+    first, first_text = speech("garden")
+    second, second_text = speech("message")
+    async with create_stt("pocketsphinx/en-us") as stt, stt.stream(sample_rate=16000) as stream:
+        await stream.send_frame(first + bytes(32000) + second)
+        stream.end_input()
+        events: list[SpeechEvent] = []
+        killed = False
+        async for event in stream:
+            events.append(event)
+            if not killed and event.type is INTERIM and first_text in " ".join(words_of(events)):
+                killed = True
+                for pid in children():
+                    os.kill(pid, signal.SIGKILL)
+    types = [event.type for event in events]
+    assert types.count(SpeechEventType.RECONNECTING) == 1
+    assert types.count(SpeechEventType.CONNECTED) == 2
+    assert words_of(events) == (first_text + " " + second_text).split()
+    assert [event.settlement for event in events if event.type is FINAL] == ["exact", "exact"]
+
+
+async def test_a_file_survives_it_too_unless_retries_are_forbidden(speech: Speech) -> None:
+    """recognize() starts again in a new process; without retries it is a typed error, and the next call works."""
+
+    async def kill_once() -> None:
+        while not children():
+            await asyncio.to_thread(os.sched_yield)
+        os.kill(children()[0], signal.SIGKILL)
+
+    async with create_stt("pocketsphinx/en-us") as stt:
+        killing = asyncio.ensure_future(kill_once())
+        transcript = await stt.recognize(SPEECH / "garden.wav")
+        await killing
+        assert transcript.text == speech("garden")[1]
+        os.kill(children()[0], signal.SIGKILL)
+        with pytest.raises(ConnectionLostError, match="killed by signal 9"):
+            await stt.recognize(SPEECH / "garden.wav", max_retries=0)
+        assert (await stt.recognize(SPEECH / "garden.wav")).text == speech("garden")[1]
+
+
+async def test_telephone_audio_is_understood(speech: Speech) -> None:
+    """8 kHz mu-law, pushed as it comes off the line, gives most of the words."""
+    pcm, text = speech("weather")
+    line = AudioFormat(8000, 1, "pcm_mulaw")
+    converter = Converter(AudioFormat(16000), line)
+    data = converter.convert(pcm) + converter.flush()
+    async with create_stt("pocketsphinx/en-us") as stt, stt.stream(sample_rate=8000, encoding="pcm_mulaw") as stream:
+        for at in range(0, len(data), 160):
+            stream.push_frame(data[at : at + 160])
+        stream.end_input()
+        transcript = await stream.transcript()
+    assert len(set(transcript.text.split()) & set(text.split())) >= 0.7 * len(set(text.split()))
+    assert transcript.words
+    assert transcript.words[-1].end_time is not None
+    assert transcript.words[-1].end_time <= len(pcm) / 32000
+
+
+async def test_streams_side_by_side_keep_apart(speech: Speech) -> None:
+    """Two streams at a time have a process each, and each hears its own words."""
+
+    async def one(stt: PocketsphinxSTT, name: str) -> str:
+        async with stt.stream(sample_rate=16000) as stream:
+            for at in range(0, len(speech(name)[0]), 3001):
+                await stream.send_frame(speech(name)[0][at : at + 3001])
+            stream.end_input()
+            return (await stream.transcript()).text
+
+    async with PocketsphinxSTT() as stt:
+        texts = await asyncio.gather(one(stt, "garden"), one(stt, "message"))
+        assert texts == [speech("garden")[1], speech("message")[1]]
+        assert len(children()) == 2
+
+
+async def test_flush_gives_the_words_so_far_at_once(speech: Speech) -> None:
+    """flush() returns the FINAL of what was pushed; the stream goes on and repeats nothing."""
+    pcm, text = speech("garden")
+    async with PocketsphinxSTT() as stt, stt.stream(sample_rate=16000) as stream:
+        assert await stream.flush() == []
+        stream.push_frame(pcm)
+        assert words_of(await stream.flush()) == text.split()
+        stream.push_frame(bytes(16000))
+        assert await stream.flush() == []
+        stream.end_input()
+        assert (await stream.transcript()).text == text
+
+
+async def test_closing_leaves_nothing_behind(speech: Speech) -> None:
+    """Streams left in the middle and a process at work: aclose() ends them, and no task or process is left."""
+    before = asyncio.all_tasks()
+    stt = PocketsphinxSTT()
+    await stt.prewarm()
+    assert len(children()) == 1
+    stream = stt.stream(sample_rate=16000)
+    stream.push_frame(speech("garden")[0])
+    async for event in stream:
+        if event.type is SpeechEventType.START_OF_SPEECH:
+            break
+    await stream.aclose()
+    assert len(children()) == 1
+    other = stt.stream(sample_rate=16000)
+    other.push_frame(speech("garden")[0])
+    await stt.aclose()
+    assert children() == []
+    assert asyncio.all_tasks() == before
+
+
+async def test_options_are_taken_over(speech: Speech) -> None:
+    """No interims and no word times where they are not wanted; options that change in the middle lose no word."""
+    first, first_text = speech("garden")
+    second, second_text = speech("message")
+    config = "pocketsphinx/en-us:en-US?interim_results=false&end_silence=0.4"
+    async with create_stt(config) as stt, stt.stream(sample_rate=16000, word_timestamps=False) as stream:
+        await stream.send_frame(first)
+        await stream.update_options(end_silence=0.6)
+        await stream.send_frame(second)
+        stream.end_input()
+        events = [event async for event in stream]
+    assert words_of(events) == (first_text + " " + second_text).split()
+    assert INTERIM not in [event.type for event in events]
+    assert all(data.words is None for event in events for data in event.alternatives)
+    assert {data.language for event in events for data in event.alternatives} == {"en-US"}
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        ("pocketsphinx/en-gb", "en-us"),
+        ("pocketsphinx/en-us:fr", "not among en"),
+        ("pocketsphinx/en-us?end_silense=0.4", "end_silence"),
+        ("pocketsphinx/en-us?max_utterance=600", "60"),
+        ("pocketsphinx/en-us?punctuation=true", "always false"),
+    ],
+)
+def test_what_it_does_not_take_is_refused(config: str, says: str) -> None:
+    """Another model, language or option is a ConfigError that names what is accepted."""
+    with pytest.raises(ConfigError, match=says):
+        create_stt(config)
+
+
+def test_its_declaration_is_right() -> None:
+    """The registry takes it."""
+    PROVIDER.verify()
+    assert PROVIDER.load_client() is PocketsphinxSTT
