@@ -147,6 +147,12 @@ def _with_language(options: Mapping[str, object], language: str | None) -> dict[
     return {**options, "language": language}
 
 
+WITHOUT_EFFECT_LOCALLY = frozenset(
+    {"base_url", "request_timeout", "proxy", "ssl", "extra", "max_pace", "upstream_sample_rate"}
+)
+"""Options of the framework that are about a vendor's wire; an engine of this machine refuses them."""
+
+
 def _stacked(layers: tuple[Mapping[str, object], ...], top: Mapping[str, object]) -> tuple[Mapping[str, object], ...]:
     """The layers with another on top; no name stands in two, so that all a portable option came to goes with it."""
     below = [{name: value for name, value in layer.items() if name not in top} for layer in layers]
@@ -213,7 +219,13 @@ class _Sorted:
 def _sort(layer: Mapping[str, object], provider: Provider, family: ModelFamily, label: str) -> _Sorted:
     given = _Sorted()
     own = fields(family.options)
+    local = (family.kind or provider.kind) == "local"
     for name, value in layer.items():
+        if local and name in WITHOUT_EFFECT_LOCALLY:
+            raise ConfigError(
+                f"`{name}` has no effect on {label}, which uses no network and takes audio as it is: leave it out",
+                provider=provider.name,
+            )
         if name in fields(STTOptions):
             given.stt[name] = value
         elif name in fields(StreamOptions):

@@ -106,6 +106,14 @@ class AudioInput:
             MissingExtraError: its kind needs an extra that is not installed.
             AudioError: it is empty, cannot be decoded, or is not what the caller said.
         """
+        try:
+            return self._open()
+        except AudioError as error:
+            if not self._origin.name or self._origin.name in error.message:
+                raise
+            raise AudioError(f"{self._origin.name}: {error.message}") from error.__cause__
+
+    def _open(self) -> AudioReader:
         with ExitStack() as closing:
             file = self._take()
             closing.callback(file.close)
