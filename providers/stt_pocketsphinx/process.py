@@ -8,6 +8,8 @@ survive.
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, cast
@@ -138,9 +140,7 @@ class Worker(asyncio.SubprocessProtocol):
                 self._ready.exception()  # looked at: start() may be gone
             if self._session is not None:
                 self._session.wake()
-        if self._transport is not None:
-            with suppress(ProcessLookupError):
-                self._transport.kill()
+        self._kill()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
@@ -166,9 +166,7 @@ class Worker(asyncio.SubprocessProtocol):
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
         """Called by asyncio."""
-        if self._transport is not None and self._transport.get_returncode() is None:
-            with suppress(ProcessLookupError):
-                self._transport.kill()
+        self._kill()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio when the process has ended and its pipes are drained."""
@@ -179,6 +177,13 @@ class Worker(asyncio.SubprocessProtocol):
             self._transport.close()  # or asyncio warns of it
         if not self._gone.done():
             self._gone.set_result(None)
+
+    def _kill(self) -> None:
+        # Not transport.kill(): it looks first whether the process has ended, which takes its exit status away from
+        # asyncio's own watcher.
+        if self._transport is not None and self._transport.get_returncode() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._transport.get_pid(), signal.SIGKILL)
 
     def _last_words(self) -> str:
         text = self._stderr.decode("utf-8", "replace").strip()
