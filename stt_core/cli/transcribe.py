@@ -76,7 +76,8 @@ async def _transcribe(
             try:
                 transcript = await stt.recognize(file)
             except STTError as error:
-                worst = max(worst, report(error, verbose=verbose, about=f"{file}: "))
+                about = "" if file.name in str(error) else f"{file}: "
+                worst = max(worst, report(error, verbose=verbose, about=about))
                 continue
             _deliver(transcript.to(form), None if folder is None else _target(file, folder, form))
     return worst

@@ -124,11 +124,13 @@ def test_a_file_that_fails_does_not_stop_the_others(
     fake: FakeSTT, files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The other files are still written, the failure is one line that names its file, and the exit code is 1."""
+    fake.fails["one.wav"] = AudioError("one.wav: no audio")
     fake.fails["two.wav"] = ServerError("the vendor\nfailed")
     assert main(["transcribe", *files]) == 1
     out, err = capsys.readouterr()
-    assert out == "txt: one\ntxt: three\n"
+    assert out == "txt: three\n"
     assert f"stt: {files[1]}: the vendor failed\n" in err
+    assert "stt: one.wav: no audio\n" in err
 
 
 def test_each_file_gets_its_own_in_the_folder(
