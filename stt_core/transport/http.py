@@ -315,7 +315,10 @@ class HttpClient:
 
     def _failed(self, failure: Exception, url: str) -> STTError:
         """What went wrong on the way. Neither the URL nor the exception's own text is quoted: both may hold secrets."""
-        where = URL(url).host or "?"
+        try:
+            where = URL(url).host or "?"
+        except ValueError:
+            failure, where = aiohttp.InvalidURL("?"), "?"
         if isinstance(failure, aiohttp.ConnectionTimeoutError):
             return ConnectTimeoutError(f"no connection to {where} in time (connect_timeout)", provider=self._provider)
         if isinstance(failure, TimeoutError):
