@@ -168,6 +168,7 @@ class Driver:
         if not self._ended:
             self._ended = True
             self._ask(EndOfInput(self._seal()))
+            self._await_end()
 
     def fail_input(self, error: BaseException) -> None:
         """The source of the audio failed: what it gave is recognised, then the reader gets its error."""
@@ -181,6 +182,8 @@ class Driver:
         flush = _Flush(FlushRequest(self._seal()), self._loop.create_future())
         self._flushes.append(flush)
         self._ask(flush.request)
+        if self._flush_timer is None:
+            self._watch_flush()
         try:
             return await flush.future
         finally:
@@ -238,8 +241,10 @@ class Driver:
             for flush in self._flushes:
                 flush.given = flush.acknowledged = False
             self._watch_flush()
+            if source.ended and error is None:
+                break
             self._report_lost(ledger.forfeit())
-            if source.ended and (error is None or self._nothing_owed()):
+            if source.ended and self._nothing_owed():
                 break
             if isinstance(error, DrainTimeoutError | SlowConsumerError):
                 raise self._give_up(error)
@@ -311,7 +316,14 @@ class Driver:
         self._abort = error
         self._set_deadline(0)
 
+    def _await_end(self) -> None:
+        # From the caller's end of input on, not the provider's: one that takes no more audio would never hear of it.
+        if self._ended and self._ready_at is not None:
+            self._set_deadline(self._drain_timeout)
+
     def _set_deadline(self, seconds: float | None) -> None:
+        if self._abort is not None:
+            seconds = 0  # nothing puts that off
         deadline = self._deadline
         if deadline is not None and not deadline.expired():
             deadline.reschedule(None if seconds is None else self._loop.time() + seconds)
@@ -355,6 +367,7 @@ class Driver:
         self.outbox.count(sent=fresh, replayed=replayed)
         if not self._room.is_set():
             self._room.set()
+        self._put_off_deadlines()
 
     def on_silence(self, seconds: float) -> None:  # noqa: D102
         self.outbox.count(injected=seconds)
@@ -367,23 +380,25 @@ class Driver:
             for flush in self._flushes:
                 if flush.request is request:
                     flush.given = True
-            if self._flush_timer is None:
-                self._watch_flush()
+            self._watch_flush()
 
     def on_connected(self, request_id: str | None) -> None:  # noqa: D102
         self.outbox.request_id = request_id
         self._ready_at = self._loop.time()
         self.outbox.timings.connect = self._ready_at - self._attempt_began
         self._set_deadline(None)
+        self._put_off_deadlines()
         self.outbox.announce(
             SpeechEvent(SpeechEventType.CONNECTED, timings=StreamTimings(connect=self.outbox.timings.connect))
         )
 
     def on_progress(self) -> None:  # noqa: D102
         self.outbox.timings.backlog = self.backlog
-        if self._source is not None and self._source.ended:
-            self._set_deadline(self._drain_timeout)
-        if self._flush_timer is not None:
+        self._put_off_deadlines()
+
+    def _put_off_deadlines(self) -> None:
+        self._await_end()
+        if self._flushes:
             self._watch_flush()
 
     def on_text(self, *, fresh: bool) -> None:  # noqa: D102
@@ -449,14 +464,15 @@ class Driver:
         if self._flush_timer is not None:
             self._flush_timer.cancel()
             self._flush_timer = None
-        if self._flushes and self._flushes[0].given:
+        if self._flushes and self._source is not None and self._ready_at is not None:
             self._flush_timer = self._loop.call_later(self._flush_timeout, self._flush_overdue)
 
     def _flush_overdue(self) -> None:
         self._flush_timer = None
         flush = self._flushes[0]
         if not any(order.speaking for order in self._orders.values()):
-            self._resolve_flush(flush)
+            if flush.given:  # else what may be said in the audio before it has not been heard
+                self._resolve_flush(flush)
             return
         self._forget_flush(flush)
         if not flush.future.done():

@@ -134,10 +134,12 @@ class RecognizeStream:
             StreamClosedError: as for :meth:`push_frame`, also while it waits.
         """
         driver, data = self._accept(frame)
-        size = driver.ledger.format.bytes_for(SEND_SECONDS)
+        ledger = driver.ledger
+        # A part as long as everything that is kept would never find room.
+        size = min(ledger.format.bytes_for(SEND_SECONDS), ledger.capacity // 2 * ledger.format.frame_bytes)
         for offset in range(0, len(data), size):
             part = data if len(data) <= size else data[offset : offset + size]
-            if not driver.ledger.room_for(len(part)):
+            if not ledger.room_for(len(part)):
                 await driver.wait_for_room(len(part))
             driver.push(part)
 

@@ -1,0 +1,34 @@
+"""The contract kit: what every stream promises, checked for one provider.
+
+Each promise has one or more checks, which drive the provider through its public interface and nothing else::
+
+    report = await prove_all(subject)
+    print(report)                              # a table: promise, PROVEN or BROKEN or NOT PROVEN, why
+    (await prove(subject, Promise.NO_LOSS)).require()
+
+A :class:`Subject` says how to make the provider's STT, what speech it gets right, and how it can be disturbed. What it
+cannot be put to is reported as NOT PROVEN, which is never a pass. The checks run on virtual time
+(:mod:`stt_core.testing.clock`) as well as on real time: they wait for events, and their deadlines are the subject's.
+"""
+
+from __future__ import annotations
+
+from .kit import CHECKS, prove, prove_all
+from .report import NotProven, Outcome, Promise, PromiseBroken, Report, State
+from .subject import Disturbance, Received, Sample, Subject
+
+__all__ = [
+    "CHECKS",
+    "Disturbance",
+    "NotProven",
+    "Outcome",
+    "Promise",
+    "PromiseBroken",
+    "Received",
+    "Report",
+    "Sample",
+    "State",
+    "Subject",
+    "prove",
+    "prove_all",
+]

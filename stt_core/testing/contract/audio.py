@@ -1,0 +1,117 @@
+"""S13: honest audio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...audio.convert import Converter
+from ...audio.encodings import Samples, decode, encode
+from ...audio.frames import AudioFormat
+from .drive import Call, Speech, missing_words
+from .report import NotProven, Promise, PromiseBroken
+
+if TYPE_CHECKING:
+    from ...stt import STT
+    from .subject import Received, Sample, Subject
+
+__all__ = ["every_format_sounds_the_same", "native_audio_is_untouched", "the_declared_rate_is_true"]
+
+TONE_HZ = 440.0
+TONE_SECONDS = 4.0
+FORMATS = (
+    AudioFormat(8000, 1, "pcm_mulaw"),
+    AudioFormat(16000),
+    AudioFormat(48000, 2),
+    AudioFormat(44100, 1, "pcm_f32le"),
+)
+RATE_SLACK_SECONDS = 0.005
+
+
+async def every_format_sounds_the_same(subject: Subject) -> None:
+    """The same speech in other formats has the same words. For providers that listen."""
+    if subject.received is not None:
+        return  # the other end says what it got, which is more than words can
+    sample = subject.sample
+    allowed = int(subject.word_tolerance * len(sample.words))
+    for target in FORMATS:
+        speech = Speech.of(converted(sample, target))
+        call = await Call.whole(subject, speech)
+        call.require_end()
+        missing = missing_words(speech.words, call.words)
+        more = missing_words(call.words, speech.words)
+        if max(len(missing), len(more)) > allowed:
+            raise PromiseBroken(
+                Promise.AUDIO, f"as {describe(target)} {' '.join(sample.words)!r} is {' '.join(call.words)!r}"
+            )
+
+
+def converted(sample: Sample, target: AudioFormat) -> Sample:
+    """The same speech in another format."""
+    converter = Converter(sample.format, target, mode="file")
+    return replace(sample, data=converter.convert(sample.data) + converter.flush(), format=target)
+
+
+async def the_declared_rate_is_true(subject: Subject) -> None:
+    """A tone on both channels arrives as that tone, as long as it was, in the format that was declared."""
+    if subject.received is None:
+        return
+    for pushed in FORMATS:
+        for received in await _push(subject, subject.received, pushed, tone(pushed)):
+            samples = decode(received.data, received.format.encoding).reshape(-1, received.format.channels)
+            seconds = len(samples) / received.format.sample_rate
+            where = f"{describe(pushed)} arrives as {describe(received.format)}"
+            if abs(seconds - TONE_SECONDS) > RATE_SLACK_SECONDS:
+                raise PromiseBroken(Promise.AUDIO, f"{where}: {TONE_SECONDS} s have become {seconds:.3f} s")
+            for channel in samples.T:
+                heard = pitch(channel, received.format.sample_rate)
+                if abs(heard - TONE_HZ) > 1.0:
+                    raise PromiseBroken(Promise.AUDIO, f"{where}: a tone of {TONE_HZ:g} Hz has become {heard:.0f} Hz")
+
+
+async def native_audio_is_untouched(subject: Subject) -> None:
+    """What the provider takes as it is gets there as it is, to the bit."""
+    if subject.received is None:
+        return
+    for pushed in FORMATS:
+        data = tone(pushed)
+        for received in await _push(subject, subject.received, pushed, data):
+            if received.format == pushed and received.data != data:
+                raise PromiseBroken(
+                    Promise.AUDIO, f"{describe(pushed)} is taken as it is, and does not arrive as it was"
+                )
+
+
+async def _push(
+    subject: Subject, received_by: Callable[[STT], Sequence[Received]], pushed: AudioFormat, data: bytes
+) -> list[Received]:
+    speech = Speech(data, pushed, (), [], [])
+    async with Call.open(subject, speech) as call:
+        await call.speak()
+        await call.finish()
+        call.require_end()
+        received = list(received_by(call.stt))
+    if not received:
+        raise NotProven("the other end was sent nothing")
+    return received
+
+
+def tone(audio_format: AudioFormat) -> bytes:
+    """A sine on every channel."""
+    at = np.arange(round(TONE_SECONDS * audio_format.sample_rate)) / audio_format.sample_rate
+    samples: Samples = (0.5 * np.sin(2 * np.pi * TONE_HZ * at)).astype(np.float32)
+    return encode(np.repeat(samples[:, None], audio_format.channels, axis=1), audio_format.encoding)
+
+
+def pitch(samples: Samples, sample_rate: int) -> float:
+    """The loudest frequency, in Hz."""
+    windowed = samples * np.hanning(len(samples))
+    return float(np.abs(np.fft.rfft(windowed)).argmax() * sample_rate / len(samples))
+
+
+def describe(audio_format: AudioFormat) -> str:
+    """For messages."""
+    return f"{audio_format.sample_rate} Hz {audio_format.encoding} with {audio_format.channels} channel(s)"

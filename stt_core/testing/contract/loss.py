@@ -1,0 +1,159 @@
+"""S3: no silent loss."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from ...errors import STTError
+from ...events import SpeechEventType
+from .drive import Call, Speech, missing_words, pairs, split_words
+from .report import NotProven, Promise, PromiseBroken
+
+if TYPE_CHECKING:
+    from ...transcript import Transcript
+    from .subject import Subject
+
+__all__ = [
+    "audio_that_had_to_go_is_reported",
+    "drops_lose_no_word",
+    "every_word_is_final",
+    "files_are_whole",
+    "nothing_is_lost_by_keeping_little",
+]
+
+KEPT_SECONDS = 2.0
+MOMENTS = (0.1, 0.3, 0.5, 0.75, 0.9)
+"""Where the connection is broken, as a share of the audio."""
+
+
+async def every_word_is_final(subject: Subject) -> None:
+    """On a healthy connection."""
+    speech = Speech.of(subject.sample, 2)
+    require_words(await Call.whole(subject, speech), speech, tolerance=0.0)
+
+
+async def nothing_is_lost_by_keeping_little(subject: Subject) -> None:
+    """Sent audio may be let go before its FINAL: on a healthy connection that is no loss, and not called one."""
+    speech = Speech.of(subject.sample, 2)
+    async with Call.open(subject, speech, replay_seconds=1.0) as call:
+        await call.send()
+        await call.finish()
+    require_words(call, speech, tolerance=subject.word_tolerance)
+    if call.of_type(SpeechEventType.AUDIO_LOST):
+        raise PromiseBroken(Promise.NO_LOSS, "AUDIO_LOST is reported, and nothing was lost")
+
+
+async def files_are_whole(subject: Subject) -> None:
+    """What is given as a whole comes back as a whole."""
+    speech = Speech.of(subject.sample)
+    audio_format = speech.format
+    async with subject.opened(speech.starts) as stt:
+        recognized = stt.recognize(
+            speech.data,
+            sample_rate=audio_format.sample_rate,
+            channels=audio_format.channels,
+            encoding=audio_format.encoding,
+        )
+        try:
+            transcript = await _in_real_time(recognized, subject.patience)
+        except STTError as error:
+            raise PromiseBroken(Promise.NO_LOSS, f"recognize() failed: {type(error).__name__}: {error}") from error
+    got = split_words(transcript.text)
+    if missing := missing_words(speech.words, got):
+        raise PromiseBroken(Promise.NO_LOSS, f"recognize() is without {' '.join(missing)!r}: {transcript.text!r}")
+
+
+async def _in_real_time(work: Coroutine[Any, Any, Transcript], seconds: float) -> Transcript:
+    # Files are read in a thread. A timer of a virtual clock would be over before it has begun; a job is waited for.
+    over = threading.Event()
+    task = asyncio.create_task(work)
+    watch = asyncio.create_task(asyncio.to_thread(over.wait, seconds))
+    try:
+        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise NotProven("recognize() did not come back")
+        return task.result()
+    finally:
+        over.set()
+        task.cancel()
+        await asyncio.wait((task, watch))
+
+
+async def drops_lose_no_word(subject: Subject) -> None:
+    """Whenever the connection breaks, once or twice."""
+    speech = Speech.of(subject.sample, 2)
+    for moments in [*((moment,) for moment in MOMENTS), (MOMENTS[1], MOMENTS[2])]:
+        async with Call.open(subject, speech, max_retries=20) as call:
+            for moment in moments:
+                await call.speak(to=moment * speech.duration)
+                await call.drop()
+            await call.speak()
+            await call.finish()
+        at = " and ".join(f"{moment * speech.duration:.1f} s" for moment in moments)
+        if call.error is None:
+            call.require_reconnect()
+        require_words(call, speech, tolerance=subject.word_tolerance, when=f" after a drop at {at}")
+
+
+async def audio_that_had_to_go_is_reported(subject: Subject) -> None:
+    """The other end takes nothing for longer than audio is kept."""
+    if subject.hold is None:
+        raise NotProven("the subject has no way to keep the other end from taking audio")
+    takes = 3 + round(3 * KEPT_SECONDS / subject.sample.duration)
+    speech = Speech.of(subject.sample, takes)
+    async with Call.open(subject, speech, replay_seconds=KEPT_SECONDS) as call:
+        await call.speak(to=speech.starts[1])
+        async with subject.hold(call.stt):
+            await call.speak(to=speech.starts[-1])
+        await call.speak()
+        await call.finish()
+    call.require_end()
+    came = {i for i, _ in pairs(speech.words, call.words)}
+    missing = [index for index in range(len(speech.words)) if index not in came]
+    lost = [event.span for event in call.of_type(SpeechEventType.AUDIO_LOST) if event.span is not None]
+    if not missing and not lost:
+        raise NotProven("nothing had to be dropped")
+    for span in lost:
+        if not 0 <= span.start_time < span.end_time <= call.pushed + 0.001:
+            raise PromiseBroken(
+                Promise.NO_LOSS, f"AUDIO_LOST from {span.start_time} s to {span.end_time} s is no span of the audio"
+            )
+    silent = [
+        index for index in missing if not any(_touches(speech.times[index], s.start_time, s.end_time) for s in lost)
+    ]
+    if len(silent) > subject.word_tolerance * len(speech.words):
+        words = " ".join(speech.words[index] for index in silent)
+        raise PromiseBroken(Promise.NO_LOSS, f"{words!r} went missing, and no AUDIO_LOST says so")
+
+
+def _touches(times: tuple[float, float], start: float, end: float) -> bool:
+    # A word of which a piece is gone may be gone.
+    slack = 0.3
+    return times[0] < end + slack and times[1] > start - slack
+
+
+def require_words(call: Call, speech: Speech, *, tolerance: float, when: str = "") -> None:
+    """All words that were said, and each once where the provider makes that possible."""
+    if call.hung:
+        raise NotProven("the stream did not end")
+    if call.error is not None:
+        raise PromiseBroken(
+            Promise.NO_LOSS, f"the stream failed{when}: {type(call.error).__name__}: {call.error}"
+        ) from call.error
+    allowed = int(tolerance * len(speech.words))
+    missing = missing_words(speech.words, call.words)
+    if len(missing) > allowed:
+        raise PromiseBroken(Promise.NO_LOSS, f"{' '.join(missing)!r} went missing{when}: {' '.join(call.words)!r}")
+    finals = call.of_type(SpeechEventType.FINAL_TRANSCRIPT)
+    twice = missing_words(call.words, speech.words)
+    if len(twice) <= allowed:
+        return
+    if all(event.settlement in ("exact", "timed") for event in finals):
+        raise PromiseBroken(Promise.NO_LOSS, f"{' '.join(twice)!r} came twice{when}: {' '.join(call.words)!r}")
+    if not any(event.replayed for event in finals):
+        raise PromiseBroken(
+            Promise.NO_LOSS, f"{' '.join(twice)!r} came twice{when}, and no FINAL is marked as replayed"
+        )

@@ -1,0 +1,208 @@
+"""The scripted provider as a subject that can be disturbed in every way the kit knows.
+
+It shows that the kit passes what is right; and, with one thing in it made wrong, that the kit finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from ...audio.frames import AudioFormat
+from ...events import SpeechData, SpeechEvent, SpeechEventType
+from ...runner import AudioChunk, EndOfInput
+from ..scripted import FULL, Cue, Fault, ScriptedRunner, ScriptedSTT, utterance
+from .subject import Received, Sample, Subject
+
+if TYPE_CHECKING:
+    from ...provider import Carries
+    from ...registry import Resolved
+    from ...runner import AudioSource, EventSink, Runner, SourceItem
+    from ...stt import STT
+
+__all__ = ["TONES", "DisturbableRunner", "DisturbableSTT", "scripted_subject"]
+
+_RATE = 8000
+_WORDS = "one two three four five six seven eight"
+_SECONDS = 2.0
+
+TONES = Sample(
+    # Loud, which is all that the ledger's energy gate asks for.
+    np.tile(np.array([9000, -9000], "<i2"), round(_SECONDS * _RATE) // 2).tobytes(),
+    AudioFormat(_RATE),
+    _WORDS.split(),
+    [(index * 0.25, (index + 1) * 0.25) for index in range(8)],
+)
+
+
+class DisturbableSTT(ScriptedSTT):
+    """A scripted provider that writes down what it is sent, and can be told to misbehave while it runs.
+
+    Args:
+        script: as for ScriptedSTT.
+        carries: as for ScriptedSTT.
+        exact: as for ScriptedSTT.
+        upstream: the format that it asks for; ``None`` takes what is pushed.
+        runner: what plays the script.
+    """
+
+    def __init__(
+        self,
+        script: Sequence[Cue],
+        *,
+        carries: Carries = FULL,
+        exact: bool = False,
+        upstream: AudioFormat | None = None,
+        runner: type[DisturbableRunner],
+    ) -> None:
+        super().__init__(script, carries=carries, exact=exact)
+        self.upstream = upstream
+        self.received: list[tuple[AudioFormat, bytearray]] = []
+        self.released = asyncio.Event()
+        self.released.set()
+        self.muted = self.babbling = False
+        self._runner_type = runner
+
+    def create_runner(self, settings: Resolved) -> Runner:
+        """See :class:`stt_core.stt.STT`."""
+        runner = self._runner_type(self)
+        self.runners.append(runner)
+        return runner
+
+
+class DisturbableRunner(ScriptedRunner):
+    """Plays the script, as far as it is let."""
+
+    def __init__(self, stt: DisturbableSTT) -> None:
+        super().__init__(stt.cues, carries=stt.carries, exact=stt.exact)
+        self.stt = stt
+
+    async def run(self, source: AudioSource, sink: EventSink) -> None:
+        """See :class:`stt_core.runner.Runner`."""
+        await super().run(_Tap(self.stt, source, sink), sink)
+
+
+class _Tap:
+    """A source that is written down on its way, and in which the disturbances are."""
+
+    def __init__(self, stt: DisturbableSTT, source: AudioSource, sink: EventSink) -> None:
+        self.format = source.format  # as pushed: the script's positions are in it
+        self._stt = stt
+        self._source = source
+        self._sink = sink
+        if stt.upstream is not None:
+            source.convert(stt.upstream)
+        self._bytes = bytearray()
+        stt.received.append((source.format, self._bytes))
+
+    @property
+    def backlog(self) -> float:
+        return self._source.backlog
+
+    def convert(self, target: AudioFormat) -> None:
+        raise NotImplementedError
+
+    def add_silence(self, seconds: float) -> None:
+        self._source.add_silence(seconds)
+
+    def receive_nowait(self) -> SourceItem | None:
+        raise NotImplementedError
+
+    async def receive(self) -> SourceItem:
+        await self._stt.released.wait()
+        item = await self._source.receive()
+        while self._stt.muted:
+            if self._stt.babbling:
+                self._babble()
+            if isinstance(item, EndOfInput):
+                while True:
+                    await asyncio.sleep(0.5)
+                    if self._stt.babbling:
+                        self._babble()
+            item = await self._source.receive()
+        if isinstance(item, AudioChunk):
+            self._bytes += item.data
+        return item
+
+    def _babble(self) -> None:
+        self._sink.emit(SpeechEvent(SpeechEventType.INTERIM_TRANSCRIPT, [SpeechData("")]))
+
+
+def scripted_subject(
+    name: str = "scripted",
+    *,
+    carries: Carries = FULL,
+    exact: bool = False,
+    upstream: AudioFormat | None = None,
+    runner: type[DisturbableRunner] = DisturbableRunner,
+) -> Subject:
+    """The scripted provider, ready to be proven.
+
+    Args:
+        name: for the report.
+        carries: what its wire brings across.
+        exact: FINALs say up to where the audio has been recognised.
+        upstream: the format that it asks for; ``None`` takes what is pushed.
+        runner: another one, such as one that does something wrong.
+    """
+
+    async def create(starts: Sequence[float]) -> DisturbableSTT:
+        script = [cue for start in starts for cue in utterance(_WORDS, start=start, end=start + _SECONDS)]
+        return DisturbableSTT(script, carries=carries, exact=exact, upstream=upstream, runner=runner)
+
+    return Subject(
+        name=name,
+        kind="local",
+        create=create,
+        sample=TONES,
+        carries=carries,
+        clock_tolerance=1e-3,
+        drop=_drop,
+        hold=_hold,
+        mute=_mute,
+        babble=_babble,
+        received=_received,
+    )
+
+
+async def _drop(stt: STT) -> None:
+    cast("DisturbableSTT", stt).runners[-1].faults.append(Fault(0))
+
+
+@asynccontextmanager
+async def _hold(stt: STT) -> AsyncGenerator[None]:
+    released = cast("DisturbableSTT", stt).released
+    released.clear()
+    try:
+        yield
+    finally:
+        released.set()
+
+
+@asynccontextmanager
+async def _mute(stt: STT) -> AsyncGenerator[None]:
+    scripted = cast("DisturbableSTT", stt)
+    scripted.muted = True
+    try:
+        yield
+    finally:
+        scripted.muted = False
+
+
+@asynccontextmanager
+async def _babble(stt: STT) -> AsyncGenerator[None]:
+    scripted = cast("DisturbableSTT", stt)
+    async with _mute(stt):
+        scripted.babbling = True
+        try:
+            yield
+        finally:
+            scripted.babbling = False
+
+
+def _received(stt: STT) -> list[Received]:
+    return [Received(audio_format, bytes(data)) for audio_format, data in cast("DisturbableSTT", stt).received]
