@@ -3,6 +3,7 @@
 #   make demo     words from a spoken sample: from the file, then from a live stream
 #   make test     the test suite
 #   make lint     ruff, pyright, import-linter
+#   make bench    word error rate and event-loop lag of the embedded engine; SPEECH=folder for recordings of your own
 #
 # Another interpreter: make PYTHON=python3.13 test. Another folder for the environment: make VENV=/tmp/venv test.
 
@@ -10,10 +11,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 CONSTRAINTS = constraints.txt
+SPEECH = tests/data/speech
 SAMPLE = tests/data/speech/weather.wav
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-lowest lint
+.PHONY: demo test test-lowest lint bench
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-demo
@@ -30,6 +32,10 @@ lint: $(VENV)/.stamp-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.stamp-demo
+	$(BIN)/python benchmarks/wer.py $(SPEECH)
+	$(BIN)/python benchmarks/loop_lag.py $(SAMPLE)
 
 # The oldest versions that pyproject.toml allows, in an environment of their own.
 test-lowest:
