@@ -209,7 +209,9 @@ class Driver:
             self._updates.pop(update, None)
 
     def _seal(self) -> int:
-        self.ledger.seal()
+        lost = self.ledger.seal()
+        if lost is not None:
+            self._report_lost([lost])
         return self.ledger.end
 
     def _ask(self, request: Request) -> None:

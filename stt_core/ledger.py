@@ -99,12 +99,17 @@ class Ledger:
             return self._make_room()
         return None
 
-    def seal(self) -> None:
-        """Makes what was pushed so far readable, although it does not fill a block."""
+    def seal(self) -> Span | None:
+        """Makes what was pushed so far readable, although it does not fill a block.
+
+        Returns:
+            As :meth:`push`.
+        """
         whole = len(self._tail) // self._frame_bytes * self._frame_bytes
         if whole:
             self._append(bytes(self._tail[:whole]))
             del self._tail[:whole]
+        return self._make_room() if self.end - self.base > self.capacity else None
 
     def _append(self, block: bytes) -> None:
         self._blocks.append((self.end, block))

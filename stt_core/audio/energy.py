@@ -27,17 +27,19 @@ _GATE = 10.0 ** (-62 / 10)
 def is_voiced(data: bytes | bytearray | memoryview, audio_format: AudioFormat) -> bool:
     """Whether any 20 ms could hold a voice: an RMS above -62 dBFS on any channel, a constant offset apart.
 
+    Of less than 20 ms it cannot be told what is offset, so that everything counts.
+
     Args:
         data: samples; half a sample frame at the end is not looked at.
         audio_format: what they are.
     """
     samples = _frames(data, audio_format)
     window = max(int(_WINDOW * audio_format.sample_rate), 1)
+    if len(samples) < window:
+        return bool((np.square(samples).mean(axis=0) > _GATE).any()) if len(samples) else False
     whole = len(samples) // window * window
     # The rest of an uneven length counts with the samples before it, so that it is a full window too.
-    return (whole > 0 and _loud(samples[:whole], window)) or (
-        whole < len(samples) and _loud(samples[-window:], min(window, len(samples)))
-    )
+    return _loud(samples[:whole], window) or (whole < len(samples) and _loud(samples[-window:], window))
 
 
 def quietest(data: bytes | bytearray | memoryview, audio_format: AudioFormat, window: float = _WINDOW) -> int:

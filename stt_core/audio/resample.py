@@ -157,7 +157,7 @@ class Resampler:
             tail = np.zeros((0, self.channels), np.float32)
         else:
             # The filters round the length each in its own way: with some silence behind the end, both have enough.
-            silence = np.zeros(((self._skip + 2) * self._in_step // self._out_step + 2, self.channels), np.float32)
+            silence = np.zeros(((self._skip + 8) * self._in_step // self._out_step + 8, self.channels), np.float32)
             tail = self._run(self._filter, silence, last=True)[:due]
         flat = self._flat
         self.reset()
