@@ -259,9 +259,8 @@ class StreamSink:
             event.request_id = self.request_id
         alternatives = event.alternatives
         if alternatives:
-            if not (self._timed and self._clock.identity):
-                for data in alternatives:
-                    self._into_stream_time(data)
+            for data in alternatives:
+                self._into_stream_time(data)
             if self._repeats and not self._is_news(event):
                 if settled is not None:
                     self.settle(settled)
@@ -276,13 +275,12 @@ class StreamSink:
             self._host.resolve_flushes()
 
     def _into_stream_time(self, data: SpeechData) -> None:
-        if not self._timed:
+        if not self._timed or (data.end_time or 0.0) > self._clock.length + CLOCK_TOLERANCE_SECONDS:
             forget_times(data)
             return
+        if self._clock.identity:
+            return
         convert = self._clock.to_seconds
-        latest = self._clock.length + CLOCK_TOLERANCE_SECONDS
-        if (data.end_time or 0.0) > latest:
-            return  # left as it is, and told to be untrue when it is to be settled
         if data.start_time is not None:
             data.start_time = convert(data.start_time)
         if data.end_time is not None:

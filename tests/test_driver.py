@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
+from unittest.mock import patch
 
 import pytest
 
@@ -17,8 +18,10 @@ from stt_core.testing.contract.scripted import TONES, DisturbableRunner, Disturb
 from stt_core.testing.scripted import FULL, utterance
 
 if TYPE_CHECKING:
+    from stt_core.events import SpeechEvent
     from stt_core.options import CommonOptions
     from stt_core.provider import Carries
+    from stt_core.runner import AudioSource, EventSink
     from stt_core.stream import RecognizeStream
 
 RATE = TONES.format.sample_rate
@@ -99,6 +102,38 @@ async def test_a_flush_waits_for_audio_that_was_not_heard_yet() -> None:
         assert not flush.done()
         stt.released.set()
         assert [event.text for event in await flush] == ["one two three four"]
+
+
+@pytest.mark.parametrize("exact", [True, False])
+@virtual_time
+async def test_times_from_a_clock_that_runs_away_are_unknown(exact: bool) -> None:
+    """In interims too, and in finals that say by other means what they settle."""
+    script = utterance("one two three four", start=0.1, end=1.9)
+    stt = DisturbableSTT(script, exact=exact, runner=Hurried)
+    async with stt, stt.stream(sample_rate=RATE) as stream:
+        for n in range(20):
+            stream.push_frame(SENTENCE[n * 1600 : (n + 1) * 1600])
+            await asyncio.sleep(0.1)
+        stream.end_input()
+        data = [event.alternatives[0] async for event in stream if event.alternatives]
+    assert len(data) == 2  # the last interim, and the final
+    assert all((each.start_time, each.end_time) == (None, None) for each in data)
+
+
+class Hurried(DisturbableRunner):
+    """Its clock has run for a thousand seconds before the audio."""
+
+    async def run(self, source: AudioSource, sink: EventSink) -> None:
+        emit = sink.emit
+
+        def emit_late(event: SpeechEvent, *, settled: float | None = None) -> None:
+            for data in event.alternatives:
+                for part in (data, *(data.words or ())):
+                    part.start_time, part.end_time = 1000.0, 1001.0
+            emit(event, settled=settled)
+
+        with patch.object(sink, "emit", emit_late):
+            await super().run(source, sink)
 
 
 @virtual_time

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import StreamClosedError, STTError
 from .drive import Call, Speech
 from .report import NotProven, Promise, PromiseBroken
+from .subject import CLOSE_SECONDS
 
 if TYPE_CHECKING:
     from ...stt import STT
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["a_given_session_stays_open", "closing_is_idempotent", "nothing_outlives_it"]
 
-QUICK_SECONDS = 10.0
 _FDS = Path("/proc/self/fd")
 _COUNTABLE = _FDS.exists()
 
@@ -61,16 +61,16 @@ async def closing_is_idempotent(subject: Subject) -> None:
 
 async def _quick(close: Callable[[], Any], what: str) -> None:
     try:
-        async with asyncio.timeout(QUICK_SECONDS):
+        async with asyncio.timeout(CLOSE_SECONDS):
             await close()
     except TimeoutError:
-        raise PromiseBroken(Promise.CLOSE, f"{what} takes longer than {QUICK_SECONDS:g} s") from None
+        raise PromiseBroken(Promise.CLOSE, f"{what} takes longer than {CLOSE_SECONDS:g} s") from None
     except Exception as error:
         raise PromiseBroken(Promise.CLOSE, f"{what} raises {type(error).__name__}: {error}") from error
 
 
 async def _require_told(flush: asyncio.Task[Any]) -> None:
-    done, _ = await asyncio.wait([flush], timeout=QUICK_SECONDS)
+    done, _ = await asyncio.wait([flush], timeout=CLOSE_SECONDS)
     if not done:
         flush.cancel()
         raise PromiseBroken(Promise.CLOSE, "a flush() that was waiting is not told that the stream was closed")

@@ -15,6 +15,7 @@ from ...audio.encodings import SAMPLE_BYTES, encode
 from ...errors import StreamClosedError
 from ...events import SpeechData, SpeechEvent, SpeechEventType
 from .report import NotProven
+from .subject import CLOSE_SECONDS
 
 if TYPE_CHECKING:
     from ...audio.frames import AudioFormat
@@ -128,7 +129,9 @@ class Call:
             try:
                 yield call
             finally:
-                await stream.aclose()
+                with suppress(Exception):  # how it closes is a promise of its own
+                    async with asyncio.timeout(CLOSE_SECONDS):
+                        await stream.aclose()
                 if (reader := call._reader) is not None:
                     reader.cancel()
                     await asyncio.wait([reader])

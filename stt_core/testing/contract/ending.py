@@ -92,6 +92,8 @@ def _require_promoted(call: Call, what: str) -> None:
             # An empty one takes the text back.
             last = event if event.text else None
         elif event.type is _FINAL:
+            if last is not None and event.text == last.text and not event.promoted:
+                raise PromiseBroken(Promise.DRAIN, f"{event.text!r} was promoted, and is not marked so")
             if last is not None and event.promoted and event.text != last.text:
                 raise PromiseBroken(
                     Promise.DRAIN, f"{event.text!r} was promoted where {last.text!r} was the last INTERIM"

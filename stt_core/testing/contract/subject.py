@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from ...stt import STT
 
 __all__ = ["Disturbance", "Received", "Sample", "Subject"]
+
+CLOSE_SECONDS = 10.0
 
 Disturbance: TypeAlias = "Callable[[STT], AbstractAsyncContextManager[None]]"
 """Disturbs every open connection of an STT for as long as it is entered; closing the STT must work all the same."""
@@ -99,7 +102,9 @@ class Subject:
         try:
             yield stt
         finally:
-            await stt.aclose()
+            with suppress(Exception):  # how it closes is a promise of its own
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await stt.aclose()
 
     def carries_of(self, stt: STT) -> Carries:
         """What its events bring across."""
