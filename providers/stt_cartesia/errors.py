@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from stt_core.errors import APIError, ProtocolError
 
-from .wire import API_VERSION, STRUCTURED_ERRORS_SINCE, ErrorMessage, LegacyErrorMessage, dump, parse, text_of
+from .options import API_VERSION
+from .wire import STRUCTURED_ERRORS_SINCE, ErrorMessage, LegacyErrorMessage, dump, parse, text_of
 
 __all__ = ["WireError", "build_error", "build_error_body", "read_error", "read_error_body"]
 

@@ -18,15 +18,12 @@ from urllib.parse import quote
 from stt_core.errors import ProtocolError
 
 __all__ = [
-    "API_VERSION",
     "BASE_URL",
     "BATCH_PATH",
     "CLOSE_MESSAGE",
     "FINALIZE",
     "KEY_HEADER",
     "MANUAL_PATH",
-    "MAX_KEYTERMS",
-    "MAX_KEYTERM_CHARACTERS",
     "OPENAI_PATH",
     "REQUEST_ID_HEADER",
     "SECRET_PARAMETERS",
@@ -62,10 +59,13 @@ __all__ = [
     "build_transcription",
     "build_turn",
     "dump",
+    "full_floats",
+    "half_floats",
     "items_of",
     "number_of",
     "parse",
     "query",
+    "tag_of",
     "text_of",
 ]
 
@@ -76,9 +76,6 @@ BATCH_PATH = "/stt"
 OPENAI_PATH = "/audio/transcriptions"
 TOKEN_PATH = "/access-token"  # noqa: S105  (a path)
 VOICES_PATH = "/voices"
-
-API_VERSION = "2026-08-14"
-"""What Cartesia's newest SDK (4.2.0) sends."""
 
 STRUCTURED_ERRORS_SINCE = "2026-03-01"
 """From this version on errors are JSON with a title and a code; before, REST answers plain text."""
@@ -103,8 +100,6 @@ WIRE_ENCODINGS: Mapping[WireEncoding, int] = {
 }
 """Bytes of a sample. All is mono and without a header."""
 
-MAX_KEYTERMS = 100
-MAX_KEYTERM_CHARACTERS = 1200
 
 # -- what the client says ------------------------------------------------------------------------------------------
 
@@ -383,6 +378,14 @@ def items_of(message: Mapping[str, object], name: str) -> Sequence[Mapping[str, 
     return cast("Sequence[Mapping[str, object]]", items)
 
 
+_TAGS = {"jw": "jv"}
+
+
+def tag_of(code: str) -> str | None:
+    """Cartesia's code of a language as BCP-47; ``None`` for ``""``."""
+    return _TAGS.get(code, code) or None
+
+
 def _mistyped(name: str, value: object) -> ProtocolError:
     return ProtocolError(f"Cartesia sent {value!r:.60} as `{name}`", provider="cartesia")
 
@@ -401,3 +404,17 @@ def query(fields: Iterable[tuple[str, object]]) -> str:
 
 def _spelt(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def half_floats(data: bytes) -> bytes:
+    """``pcm_f32le`` as ``pcm_f16le``, the one encoding of Cartesia's that the framework has not."""
+    import numpy as np
+
+    return np.frombuffer(data, "<f4").astype("<f2").tobytes()
+
+
+def full_floats(data: bytes) -> bytes:
+    """``pcm_f16le`` as ``pcm_f32le``."""
+    import numpy as np
+
+    return np.frombuffer(data, "<f2").astype("<f4").tobytes()

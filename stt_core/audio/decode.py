@@ -151,6 +151,19 @@ class AudioInput:
         wrapped.seek(0)
         return wrapped
 
+    def open_samples(self) -> BinaryIO:
+        """The bare samples of :attr:`declared` as the caller gave them, to be closed by the caller.
+
+        For vendors that are told the format beside the upload; nothing is copied to the disk first.
+
+        Raises:
+            AudioError: the recording is empty, cannot be read, or is a file that describes itself.
+        """
+        if self.declared is None:
+            raise AudioError("these are no bare samples: the file describes itself")
+        self._refuse_container()
+        return self._take()
+
     def _kind(self) -> str | None:
         return "wav" if self.declared is not None else sniff_file(self._peek())
 
