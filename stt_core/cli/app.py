@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from .. import __version__
+from .serve import serve
 from .stream import stream
 from .transcribe import transcribe
 
@@ -21,6 +22,7 @@ def stt() -> None:
 
 stt.add_command(transcribe)
 stt.add_command(stream)
+stt.add_command(serve)
 
 
 def run(args: Sequence[str] | None) -> int:

@@ -1,0 +1,154 @@
+"""Recognition that goes on after the request that asked for it was answered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from ..errors import STTError
+from .refused import Refused
+
+if TYPE_CHECKING:
+    import logging
+
+    from ..transcript import Transcript
+
+__all__ = ["Job", "JobBoard"]
+
+AT_ONCE = 4
+"""Jobs of a half that are recognised at once; the others wait their turn."""
+
+JobState = Literal["running", "done", "failed", "cancelled"]
+
+
+class Closeable(Protocol):
+    """Something to be let go of."""
+
+    def close(self) -> None:
+        """Lets go."""
+
+
+class Job:
+    """One recognition.
+
+    Attributes:
+        id: the half's.
+        about: what the half wants to remember of the request.
+        created: seconds since 1970.
+        state: waiting for its turn counts as running.
+        transcript: once it is done.
+        error: once it has failed.
+    """
+
+    def __init__(self, job_id: str, about: object) -> None:
+        self.id = job_id
+        self.about = about
+        self.created = time.time()
+        self.state: JobState = "running"
+        self.transcript: Transcript | None = None
+        self.error: STTError | None = None
+        self.over = asyncio.Event()
+
+    async def wait(self, timeout: float | None = None) -> bool:
+        """Waits until it is over, at most so many seconds; returns whether it is."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self.over.wait()
+        except TimeoutError:
+            return False
+        return True
+
+
+class JobBoard:
+    """The jobs of one half.
+
+    Args:
+        max_jobs: kept in all. The oldest that are over make room; when all of them run, a new one is refused.
+        log: where a job's failure that is no STTError goes.
+    """
+
+    def __init__(self, *, max_jobs: int, log: logging.Logger) -> None:
+        self._max_jobs = max_jobs
+        self._log = log
+        self._jobs: dict[str, Job] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    def submit(
+        self,
+        job_id: str,
+        work: Callable[[], Awaitable[Transcript]],
+        *,
+        about: object = None,
+        holding: Sequence[Closeable] = (),
+    ) -> Job:
+        """Starts a job.
+
+        Args:
+            job_id: new.
+            work: recognises.
+            about: see :class:`Job`.
+            holding: closed when the job is over, or at once when it is refused.
+
+        Raises:
+            Refused: 429, too many jobs run.
+        """
+        if len(self._jobs) >= self._max_jobs:
+            over = next((job.id for job in self._jobs.values() if job.over.is_set()), None)
+            if over is None:
+                _close(holding)
+                raise Refused(429, f"{self._max_jobs} jobs are running, which is what this server takes", retry_after=1)
+            del self._jobs[over]
+        job = self._jobs[job_id] = Job(job_id, about)
+        task = asyncio.create_task(self._run(job, work), name=f"stt server job {job_id}")
+        self._tasks[job_id] = task
+        task.add_done_callback(lambda _: self._finish(job, holding))
+        return job
+
+    def get(self, job_id: str) -> Job | None:
+        """The job, as long as it is kept."""
+        return self._jobs.get(job_id)
+
+    def all(self) -> Sequence[Job]:
+        """Those that are kept, the oldest first."""
+        return list(self._jobs.values())
+
+    def delete(self, job_id: str) -> Job | None:
+        """Forgets a job, and stops it if it runs; returns it, ``None`` if there is none."""
+        job = self._jobs.pop(job_id, None)
+        if job is not None and (task := self._tasks.get(job_id)) is not None:
+            task.cancel()
+        return job
+
+    async def aclose(self) -> None:
+        """Stops all of them."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _run(self, job: Job, work: Callable[[], Awaitable[Transcript]]) -> None:
+        try:
+            async with self._turns:
+                job.transcript = await work()
+            job.state = "done"
+        except STTError as error:
+            job.error, job.state = error, "failed"
+        except Exception:  # noqa: BLE001  (nobody awaits this task: what is not told here is never told)
+            self._log.exception("the job %s failed", job.id)
+            job.error, job.state = STTError("the server failed; its log says why"), "failed"
+
+    def _finish(self, job: Job, holding: Sequence[Closeable]) -> None:
+        if job.state == "running":
+            job.state = "cancelled"
+        _close(holding)
+        self._tasks.pop(job.id, None)
+        job.over.set()
+
+
+def _close(holding: Sequence[Closeable]) -> None:
+    for each in holding:
+        each.close()
