@@ -2,6 +2,7 @@
 #
 #   make demo     words from a spoken sample: from the file, then from a live stream
 #   make test     the test suite
+#   make interop  the vendors' own SDKs against our servers, each in an environment of its own
 #   make lint     ruff, pyright, import-linter
 #   make bench    word error rate and event-loop lag of the embedded engine; SPEECH=folder for recordings of your own
 #
@@ -15,7 +16,7 @@ SPEECH = tests/data/speech
 SAMPLE = tests/data/speech/weather.wav
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-lowest lint bench
+.PHONY: demo test test-lowest interop lint bench
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-demo
@@ -26,6 +27,9 @@ demo: $(VENV)/.stamp-demo
 
 test: $(VENV)/.stamp-test
 	$(BIN)/python -m pytest
+
+interop: $(VENV)/.stamp-test
+	STT_INTEROP=1 $(BIN)/python -m pytest tests/interop
 
 lint: $(VENV)/.stamp-lint
 	$(BIN)/ruff check .
