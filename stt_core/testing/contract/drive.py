@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ...stt import STT
     from .subject import Sample, Subject
 
-__all__ = ["Call", "Speech", "missing_words", "pairs", "split_words"]
+__all__ = ["Call", "Speech", "missing_words", "pairs", "silence", "split_words"]
 
 FRAME_SECONDS = 0.02
 PAUSE_SECONDS = 1.5

@@ -16,6 +16,7 @@ from ...audio.frames import AudioFormat
 from ...events import SpeechData, SpeechEvent, SpeechEventType
 from ...runner import AudioChunk, EndOfInput
 from ..scripted import FULL, Cue, Fault, ScriptedRunner, ScriptedSTT, utterance
+from .drive import silence
 from .subject import Received, Sample, Subject
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from ...runner import AudioSource, EventSink, Runner, SourceItem
     from ...stt import STT
 
-__all__ = ["TONES", "DisturbableRunner", "DisturbableSTT", "scripted_subject"]
+__all__ = ["TONES", "DisturbableRunner", "DisturbableSTT", "InjectingRunner", "scripted_subject"]
 
 _RATE = 8000
 _WORDS = "one two three four five six seven eight"
@@ -84,6 +85,43 @@ class DisturbableRunner(ScriptedRunner):
     async def run(self, source: AudioSource, sink: EventSink) -> None:
         """See :class:`stt_core.runner.Runner`."""
         await super().run(_Tap(self.stt, source, sink), sink)
+
+
+class InjectingRunner(DisturbableRunner):
+    """Sends silence of its own before the audio of each connection, as a provider's idle policy may ask for."""
+
+    seconds = 0.4
+
+    async def run(self, source: AudioSource, sink: EventSink) -> None:
+        """See :class:`stt_core.runner.Runner`."""
+        source.add_silence(self.seconds)
+        audio_format = self.stt.upstream or source.format
+        self.stt.received.append((audio_format, bytearray(silence(audio_format, self.seconds))))
+        await super().run(source, cast("EventSink", _LateSink(sink, self.seconds)))
+
+
+class _LateSink:
+    """A session whose audio begins after so much silence."""
+
+    def __init__(self, sink: EventSink, seconds: float) -> None:
+        self._sink = sink
+        self._seconds = seconds
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._sink, name)
+
+    def processed(self, seconds: float) -> None:
+        self._sink.processed(seconds + self._seconds)
+
+    def emit(self, event: SpeechEvent, *, settled: float | None = None) -> None:
+        event.time = self._late(event.time)
+        for data in event.alternatives:
+            for part in (data, *(data.words or ())):
+                part.start_time, part.end_time = self._late(part.start_time), self._late(part.end_time)
+        self._sink.emit(event, settled=self._late(settled))
+
+    def _late(self, seconds: float | None) -> float | None:
+        return None if seconds is None else seconds + self._seconds
 
 
 class _Tap:
