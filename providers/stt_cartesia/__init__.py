@@ -1,4 +1,4 @@
-"""Cartesia: ink-whisper in 99 languages, live and for files; ink-2, which finds turns, in English.
+"""Cartesia: ink-whisper in 100 languages, live and for files; ink-2, which finds turns, in English.
 
 What Cartesia's own Python SDKs offer for speech to text is all here:
 
@@ -91,7 +91,7 @@ PROVIDER = Provider(
                 streaming=True, batch=True, interim_results=True, words=True, flush="native", update="reconnect"
             ),
             carries=CARRIES["manual"],
-            doc="99 languages, live and for files; a segment ends on flush() or after a silence.",
+            doc="100 languages, live and for files; a segment ends on flush() or after a silence.",
         ),
         ModelFamily(
             "ink-2",
@@ -124,6 +124,7 @@ PROVIDER = Provider(
         ),
     ),
     client="stt_cartesia.stt:CartesiaSTT",
+    server="stt_cartesia.server:CartesiaServer",
     env=(
         EnvVar("CARTESIA_API_KEY", "api_key", required=True, doc="A key that begins with sk_car_."),
         EnvVar("CARTESIA_BASE_URL", "base_url", doc="Another host, as Cartesia's own SDK takes it."),

@@ -28,6 +28,9 @@ MAX_PACE = 1.5
 LOWEST_RATE, HIGHEST_RATE = 8000, 48000
 """Hz. Between them Cartesia names no closed list, and a wrong rate is heard as noise: no error tells."""
 
+_CONNECTION = ("api_version", "idle_silence_after", "upstream_encoding")
+"""Options beside the query that hold for a whole connection."""
+
 _UNSPACED = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 """Scripts without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, kana, Chinese."""
 
@@ -93,9 +96,13 @@ class RealtimeCodec:
 
     def _in_place(self, settings: Resolved, *, without: Sequence[str] = ()) -> bool:
         """Whether these settings need no other connection."""
-        if surface_of(settings) != self.surface:
-            return False
-        return self._query(settings, without=without) == self._query(self.settings, without=without)
+        before, after = self.settings, settings
+        return (
+            surface_of(after) == self.surface
+            and self._query(after, without=without) == self._query(before, without=without)
+            and after.stream["upstream_sample_rate"] == before.stream["upstream_sample_rate"]
+            and all(after.options.get(name) == before.options.get(name) for name in _CONNECTION)
+        )
 
     def _interims(self) -> bool:
         return self.settings.options.get("interim_results") is not False

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from stt_core.transport.codec import Codec
     from stt_core.transport.http import HttpClient
 
-__all__ = ["CartesiaSTT"]
+__all__ = ["CartesiaSTT", "Ink2Arguments", "InkWhisperArguments"]
 
 MAX_TOKEN_SECONDS = 3600
 
