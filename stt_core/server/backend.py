@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from ..provider import Always
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,9 +33,16 @@ class Backend:
     def __init__(self, stt: STT) -> None:
         self.stt = stt
 
-    def takes(self, option: str) -> bool:
-        """Whether the model behind has this option."""
-        return self.stt.settings.family.takes(option)
+    @property
+    def language(self) -> str | None:
+        """What it recognises when a client does not say: BCP-47, ``None`` if that is the provider's to know."""
+        return self.stt.settings.language
+
+    def takes(self, option: str, value: object) -> bool:
+        """Whether the model behind has this option; of one without a switch, whether this is how it always is."""
+        family = self.stt.settings.family
+        declared = family.portable.get(option)
+        return declared.value == value if isinstance(declared, Always) else family.takes(option)
 
     async def recognize(
         self,
@@ -72,7 +81,7 @@ class Backend:
     def options(self, wishes: Mapping[str, object] | None) -> dict[str, object]:
         """The wishes that the model behind has an option for; ``None`` is no wish."""
         given = {name: value for name, value in (wishes or {}).items() if value is not None}
-        taken = {name: value for name, value in given.items() if self.takes(name)}
+        taken = {name: value for name, value in given.items() if self.takes(name, value)}
         if given.keys() - taken.keys():
             left_out = ", ".join(sorted(given.keys() - taken.keys()))
             logger.debug("%r has no %s: left out", self.stt, left_out)

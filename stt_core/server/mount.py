@@ -160,7 +160,7 @@ class Mount:
         return Request(raw, prefix=self.prefix, max_upload=self._max_upload)
 
     def _to_aiohttp(self, response: Response, request: Request) -> web.Response:
-        headers = {**response.headers, **self._guard.cors(request.headers)}
+        headers = {"Server": "stt-core", **response.headers, **self._guard.cors(request.headers)}
         if response.body:
             headers["Content-Type"] = response.content_type
         return web.Response(status=response.status, body=response.body or None, headers=headers)
