@@ -281,7 +281,11 @@ class _Session:
             return True
         middle = (word.start_time + word.end_time) / 2
         index = bisect_right([start for start, _ in self._stretches], middle) - 1
-        return index >= 0
+        if index < 0:
+            return False
+        # Between two stretches lies what was dropped before it could be sent.
+        (start, own), after = self._stretches[index], self._stretches[index + 1 : index + 2]
+        return middle - start < (after[0][1] if after else self._own) - own
 
     def _to_own(self, seconds: float) -> float:
         index = max(bisect_right([start for start, _ in self._stretches], seconds) - 1, 0)

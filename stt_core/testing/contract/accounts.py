@@ -19,6 +19,9 @@ __all__ = ["nothing_is_invented", "usage_adds_up", "usage_adds_up_after_a_drop"]
 _FINAL = SpeechEventType.FINAL_TRANSCRIPT
 _USAGE = SpeechEventType.RECOGNITION_USAGE
 EXACTLY = 1e-6
+BLOCK_SECONDS = 0.05
+"""What a filter may hold back."""
+
 CHUNK_SECONDS = 0.2
 """What a transport may have taken, or not, when its connection broke."""
 
@@ -95,7 +98,7 @@ def require_received(subject: Subject, call: Call, *, slack: float) -> None:
     if subject.received is None:
         return
     received = sum(each.format.seconds(len(each.data)) for each in subject.received(call.stt))
-    if abs(received - call.stream.usage.audio_duration) > slack + 0.01:
+    if abs(received - call.stream.usage.audio_duration) > slack + BLOCK_SECONDS:
         _broken(f"{received:.3f} s arrived at the other end, and {call.stream.usage.audio_duration:.3f} s are counted")
 
 

@@ -61,14 +61,22 @@ class Speech:
     times: list[tuple[float, float]]
 
     @classmethod
-    def of(cls, sample: Sample, takes: int = 1, *, lead: float = 0.5, tail: float = PAUSE_SECONDS) -> Speech:
+    def of(
+        cls,
+        sample: Sample,
+        takes: int = 1,
+        *,
+        lead: float = 0.5,
+        pause: float = PAUSE_SECONDS,
+        tail: float = PAUSE_SECONDS,
+    ) -> Speech:
         """The sample so many times, with pauses between, and silence around."""
         audio_format = sample.format
         data = bytearray(silence(audio_format, lead))
         starts: list[float] = []
         for _ in range(takes):
             if starts:
-                data += silence(audio_format, PAUSE_SECONDS)
+                data += silence(audio_format, pause)
             starts.append(audio_format.seconds(len(data)))
             data += sample.data
         data += silence(audio_format, tail)

@@ -91,7 +91,7 @@ def _require_promoted(call: Call, what: str) -> None:
         if event.type in _TEXTS:
             # An empty one takes the text back.
             last = event if event.text else None
-        elif event.type is _FINAL:
+        elif event.type is _FINAL and event.text:
             if last is not None and event.text == last.text and not event.promoted:
                 raise PromiseBroken(Promise.DRAIN, f"{event.text!r} was promoted, and is not marked so")
             if last is not None and event.promoted and event.text != last.text:
