@@ -152,11 +152,13 @@ async def test_a_file_is_uploaded_as_it_is(tmp_path: Path) -> None:
 
 async def test_what_was_not_asked_for_is_not_sent() -> None:
     """6.1: unset optionals are omitted; the answer's text is all that is guaranteed (6.2)."""
-    vendor = Vendor(answers=[web.json_response({"text": ""})])
+    bare = web.json_response({"text": "", "request_id": "r-7"}, headers={"X-Request-Id": "r-9"})
+    vendor = Vendor(answers=[bare])
     async with serving(vendor) as url, CartesiaSTT(base_url=url) as stt:
         transcript = await stt.recognize(io.BytesIO(wav()))
     assert [name for name, _, _ in parts(vendor)] == ["model", "language", "file"]
     assert (transcript.text, transcript.language, transcript.duration, transcript.words) == ("", None, None, None)
+    assert transcript.request_id == "r-7"
 
 
 async def test_bare_samples_go_with_their_format_in_the_query(tmp_path: Path) -> None:
