@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from .clockmap import ClockMap
@@ -35,6 +35,11 @@ Request = FlushRequest | OptionsUpdate | EndOfInput
 
 class AttemptHost(Protocol):
     """What a connection reports to the stream that runs it."""
+
+    @property
+    def log_context(self) -> Mapping[str, object]:
+        """See :attr:`stt_core.runner.EventSink.log_context`."""
+        ...
 
     def on_sent(self, *, fresh: int, replayed: int) -> None:
         """The transport accepted so many samples."""
@@ -222,6 +227,11 @@ class StreamSink:
         self._final_at = source.start
         self.request_id: str | None = None
         self.ready = False
+
+    @property
+    def log_context(self) -> Mapping[str, object]:
+        """See :attr:`stt_core.runner.EventSink.log_context`."""
+        return self._host.log_context
 
     def connected(self, *, request_id: str | None = None) -> None:
         """See :meth:`stt_core.runner.EventSink.connected`."""

@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from .attempt import LedgerSource, Request, StreamSink
 from .errors import (
@@ -84,6 +85,8 @@ class Driver:
         self.ledger = ledger
         self.error: BaseException | None = None
         """What the stream ended with."""
+        self.log_context: dict[str, object] = {"stream_id": uuid4().hex[:12], "provider": provider, "request_id": None}
+        self._log = logging.LoggerAdapter(logger, self.log_context)
         self._runner = runner
         self._provider = provider
         self.outbox = Outbox(
@@ -260,7 +263,7 @@ class Driver:
             delay = self._budget.spend(error)
             if delay is None:
                 raise self._give_up(error)
-            logger.warning("%s: %s; trying again in %.2f s", self._provider, error, delay)
+            self._log.warning("%s: %s; trying again in %.2f s", self._provider, error, delay)
             self.outbox.announce(SpeechEvent(SpeechEventType.RECONNECTING, error=error, attempt=self._budget.spent))
             await asyncio.sleep(delay)
             if self._abort is not None:
@@ -385,7 +388,7 @@ class Driver:
             self._watch_flush()
 
     def on_connected(self, request_id: str | None) -> None:  # noqa: D102
-        self.outbox.request_id = request_id
+        self.outbox.request_id = self.log_context["request_id"] = request_id
         self._ready_at = self._loop.time()
         self.outbox.timings.connect = self._ready_at - self._attempt_began
         self._set_deadline(None)
@@ -489,7 +492,7 @@ class Driver:
         rate = self.ledger.format.sample_rate
         for start, end in spans:
             span = AudioSpan(start / rate, end / rate)
-            logger.warning(
+            self._log.warning(
                 "%s: %.2f s of audio are lost, from %.2f s on", self._provider, span.duration, span.start_time
             )
             self.outbox.announce(SpeechEvent(SpeechEventType.AUDIO_LOST, time=span.start_time, span=span))

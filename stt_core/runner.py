@@ -29,6 +29,7 @@ A minimal runner::
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -136,6 +137,11 @@ class AudioSource(Protocol):
 
 class EventSink(Protocol):
     """Where a runner reports. None of these calls waits or fails."""
+
+    @property
+    def log_context(self) -> Mapping[str, object]:
+        """Whose log records these are: ``stream_id``, ``provider`` and ``request_id``, for ``extra=``."""
+        ...
 
     def connected(self, *, request_id: str | None = None) -> None:
         """The provider is ready for audio. Until this is said, ``connect_timeout`` runs."""

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["WebSocketRunner"]
 
-logger = logging.getLogger("stt_core.websocket")
-
 _START = SpeechEventType.START_OF_SPEECH
 _FINAL = SpeechEventType.FINAL_TRANSCRIPT
 _END = SpeechEventType.END_OF_SPEECH
@@ -110,6 +108,7 @@ class _Connection:
         self._source = source
         self._sink = sink
         self._provider = settings.provider.name
+        self._log = logging.LoggerAdapter(logging.getLogger(f"stt_core.{self._provider}"), sink.log_context)
         self._request_id = request_id
         self._loop = asyncio.get_running_loop()
         self._opened = self._loop.create_future()
@@ -209,7 +208,8 @@ class _Connection:
 
     async def _write(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            logger.debug("%s: sent %s", self._provider, scrub(message))
+            if self._log.isEnabledFor(logging.DEBUG):
+                self._log.debug("sent %s", scrub(message))
             if isinstance(message, str):
                 await self._ws.send_str(message)
             else:
@@ -267,6 +267,8 @@ class _Connection:
             kind = message.type
             if kind is aiohttp.WSMsgType.TEXT or kind is aiohttp.WSMsgType.BINARY:
                 self._answered, self._sent_since = self._heard, False
+                if self._log.isEnabledFor(logging.DEBUG):
+                    self._log.debug("received %s", scrub(message.data))
                 for item in decode(message.data):
                     take(item)
             elif kind is aiohttp.WSMsgType.PING:
@@ -336,7 +338,7 @@ class _Connection:
         error.request_id = error.request_id or self._request_id
         if failed.fatal:
             raise error
-        logger.warning("%s: %s", self._provider, error)
+        self._log.warning("%s", error)
 
     def _on_close(self, code: object, reason: str) -> None:
         number = code if isinstance(code, int) else 1006

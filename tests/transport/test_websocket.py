@@ -341,7 +341,11 @@ async def test_no_secret_leaves_with_an_error(caplog: pytest.LogCaptureFixture) 
             traceback = traceback.tb_next
         error = error.__cause__ or error.__context__
     assert "sk-secret" not in caplog.text
-    assert "sent" in caplog.text
+    sent = [record for record in caplog.records if record.name == "stt_core.toy" and "sent" in record.message]
+    assert sent
+    assert {getattr(record, "provider", None) for record in sent} == {"toy"}
+    assert len({getattr(record, "stream_id", None) for record in sent}) == 1
+    assert getattr(sent[-1], "request_id", None) == "s-2"
 
 
 async def test_retry_after_is_waited_for() -> None:
