@@ -148,6 +148,11 @@ class Session(ABC):
         self._pending = data[whole:]
         self._say(EventKind.PROGRESS)
 
+    @property
+    def position(self) -> int:
+        """Whole samples taken in."""
+        return self._end + len(self._pending) // 2
+
     @abstractmethod
     def flush(self) -> int:
         """Recognise at once what was taken in; gives the position up to which everything is settled."""
@@ -182,8 +187,7 @@ class Session(ABC):
         self._settled = max(self._settled, position)
 
     def _say(self, kind: EventKind, words: tuple[Word, ...] = (), *, time: int | None = None) -> None:
-        position = self._end + len(self._pending) // 2
-        self._emit(Event(kind, position, self._settled, self._settled if time is None else time, words))
+        self._emit(Event(kind, self.position, self._settled, self._settled if time is None else time, words))
 
 
 class LiveSession(Session):
@@ -217,7 +221,7 @@ class LiveSession(Session):
             self._finish(cut=self._end, voiced_end=voiced_end)
             self._endpointer.restart()
         else:
-            self._settle(self._onset if self._endpointer.onset_frames else self._end + len(self._pending) // 2)
+            self._settle(self._onset if self._endpointer.onset_frames else self.position)
         return self._settled
 
     def _frame(self, *, changed: bool) -> None:

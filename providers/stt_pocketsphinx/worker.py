@@ -85,8 +85,8 @@ class Worker:
             settled = self._session.flush()
             self._send(wire.encode(wire.Flushed(self._number, message.marker, settled)))
         elif isinstance(message, wire.End):
-            settled = self._session.flush()
-            self._send(wire.encode(wire.Ended(self._number, settled)))
+            self._session.flush()
+            self._send(wire.encode(wire.Ended(self._number, self._session.position)))
             self._over()
         elif isinstance(message, wire.Close):
             self._over()

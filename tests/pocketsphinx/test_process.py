@@ -16,8 +16,9 @@ from stt_core.errors import (
     StreamClosedError,
 )
 from stt_pocketsphinx import process, wire
+from stt_pocketsphinx.decoder import Word
 from stt_pocketsphinx.endpoint import Endpointing
-from stt_pocketsphinx.engine import EventKind
+from stt_pocketsphinx.engine import Event, EventKind
 from stt_pocketsphinx.pool import WorkerPool
 from stt_pocketsphinx.process import Worker, WorkerSession
 
@@ -33,21 +34,33 @@ async def pool() -> AsyncGenerator[WorkerPool]:
     await pool.aclose()
 
 
-async def text_of(session: WorkerSession) -> str:
-    """What a session says until it has ended."""
-    words: list[str] = []
+async def events_of(session: WorkerSession) -> list[Event]:
+    """What a session says about speech until it has ended."""
+    events: list[Event] = []
     while not isinstance(reply := await session.receive(), wire.Ended):
-        if isinstance(reply, wire.Happened) and reply.event.kind is EventKind.FINAL:
-            words += [word.text for word in reply.event.words]
-    return " ".join(words)
+        if isinstance(reply, wire.Happened) and reply.event.kind is not EventKind.PROGRESS:
+            events.append(reply.event)
+    return events
+
+
+async def text_of(session: WorkerSession) -> str:
+    return text_in(await events_of(session))
+
+
+def text_in(events: list[Event]) -> str:
+    return " ".join(word.text for event in events if event.kind is EventKind.FINAL for word in event.words)
+
+
+async def recognize(pool: WorkerPool, pcm: bytes, *, live: bool = True) -> list[Event]:
+    async with pool.session(live=live, settings=Endpointing()) as session, asyncio.TaskGroup() as group:
+        events = group.create_task(events_of(session))
+        await session.send(pcm)
+        session.end()
+    return events.result()
 
 
 async def transcribe(pool: WorkerPool, pcm: bytes, *, live: bool = True) -> str:
-    async with pool.session(live=live, settings=Endpointing()) as session, asyncio.TaskGroup() as group:
-        said = group.create_task(text_of(session))
-        await session.send(pcm)
-        session.end()
-    return said.result()
+    return text_in(await recognize(pool, pcm, live=live))
 
 
 def is_running(pid: int) -> bool:
@@ -59,13 +72,18 @@ def is_running(pid: int) -> bool:
 
 
 async def test_a_process_serves_one_session_after_the_other(pool: WorkerPool, speech: Speech) -> None:
-    """Prewarming starts one process; sessions in a row use it, live and file, and say what was said."""
+    """Prewarming starts one process; sessions in a row use it, live and file, none hears anything of another."""
     await pool.prewarm()
     await pool.prewarm()
     (pid,) = pool.pids
-    for name, live in (("garden", True), ("message", False)):
-        pcm, text = speech(name)
-        assert await transcribe(pool, pcm, live=live) == text
+    pcm, text = speech("garden")
+    first = await recognize(pool, pcm)
+    assert text_in(first) == text
+    other, other_text = speech("message")
+    assert await transcribe(pool, other, live=False) == other_text
+    await recognize(pool, other[:48001][::-1])  # backwards, and out of step by a byte: loud noise
+    again = await recognize(pool, pcm)
+    assert [(e.kind, e.settled, e.words) for e in again] == [(e.kind, e.settled, e.words) for e in first]
     assert pool.pids == [pid]
 
 
@@ -76,6 +94,21 @@ async def test_a_session_given_up_leaves_nothing_to_the_next(pool: WorkerPool, s
         await session.send(speech("weather")[0][:60000])
     assert await transcribe(pool, pcm) == text
     assert len(pool.pids) == 1
+
+
+async def test_what_an_earlier_session_still_says_is_not_heard() -> None:
+    """Replies carry the number of their session; those of another one are dropped."""
+    worker = await Worker.start()
+    try:
+        first = worker.open(live=True, settings=Endpointing())
+        worker.close_session(first)
+        second = worker.open(live=True, settings=Endpointing())
+        late = Event(EventKind.FINAL, 1, 1, 1, (Word("late", 0, 1),))
+        worker.pipe_data_received(1, wire.encode(wire.Happened(first.number, late)))
+        second.end()
+        assert await text_of(second) == ""
+    finally:
+        await worker.aclose()
 
 
 async def test_flush_is_answered_behind_its_finals(pool: WorkerPool, speech: Speech) -> None:

@@ -172,11 +172,25 @@ def test_flush_settles_what_was_heard(pcm: bytes, more: bytes) -> None:
     settled = run.session.flush()
     assert len(pcm) // 2 - 8 * FRAME_SAMPLES <= settled <= len(pcm) // 2
     assert run.kinds()[-1:] in ([], [EventKind.END])
+    heard = len(run.everything)
     run.session.feed(more)
     run.session.flush()
+    assert all(event.settled >= settled for event in run.everything[heard:])
+    assert all(before.settled <= after.settled for before, after in pairwise(run.everything))
     finals = [event for event in run.events if event.kind is EventKind.FINAL]
     for before, after in pairwise(finals):
         assert before.words[-1].end <= after.words[0].start
+
+
+@BOTH
+def test_flush_takes_the_last_samples_too(kind: type[Session]) -> None:
+    """What does not fill a frame is decoded with the rest; half a sample waits for its other half."""
+    run = Run(kind)
+    run.session.feed(LOUD * 100 + LOUD[:201])
+    assert run.session.flush() == 100 * FRAME_SAMPLES + 100
+    assert run.recognizer.utterances[-1][1] == 100 * FRAME_SAMPLES + 100
+    run.session.feed(LOUD[:1])
+    assert run.everything[-1].position == 100 * FRAME_SAMPLES + 101
 
 
 def test_a_live_utterance_is_told_as_it_comes() -> None:

@@ -11,6 +11,7 @@ import pytest
 from stt_core import ConfigError, ConnectionLostError, SpeechEvent, SpeechEventType, create_stt
 from stt_core.audio import Converter
 from stt_core.audio.frames import AudioFormat
+from stt_core.runner import AudioChunk, EndOfInput, FlushRequest, OptionsUpdate, SourceItem
 from stt_pocketsphinx import PROVIDER
 from stt_pocketsphinx.stt import PocketsphinxSTT
 
@@ -165,9 +166,81 @@ async def test_options_are_taken_over(speech: Speech) -> None:
         stream.end_input()
         events = [event async for event in stream]
     assert words_of(events) == (first_text + " " + second_text).split()
+    reconnects = [event for event in events if event.type is SpeechEventType.RECONNECTING]
+    assert [event.attempt for event in reconnects] in ([], [0])  # a planned one spends no budget
     assert INTERIM not in [event.type for event in events]
     assert all(data.words is None for event in events for data in event.alternatives)
     assert {data.language for event in events for data in event.alternatives} == {"en-US"}
+
+
+class ListSource:
+    """Gives a runner its items."""
+
+    def __init__(self, *items: SourceItem) -> None:
+        self.format = AudioFormat(16000)
+        self.backlog = 0.0
+        self._items = list(items)
+
+    def convert(self, target: AudioFormat) -> None:
+        self.format = target
+
+    async def receive(self) -> SourceItem:
+        return self._items.pop(0)
+
+    def receive_nowait(self) -> SourceItem | None:
+        return self._items.pop(0) if self._items else None
+
+    def add_silence(self, seconds: float) -> None:
+        raise AssertionError("it needs no silence")
+
+
+class ListSink:
+    """Keeps what a runner says."""
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.settled: list[float] = []
+        self.heard: list[float] = []
+        self.events: list[SpeechEvent] = []
+        self.answers: list[tuple[FlushRequest, bool]] = []
+
+    def connected(self, *, request_id: str | None = None) -> None:
+        self.ready = True
+
+    def emit(self, event: SpeechEvent, *, settled: float | None = None) -> None:
+        self.events.append(event)
+
+    def settle(self, seconds: float) -> None:
+        self.settled.append(seconds)
+
+    def processed(self, seconds: float) -> None:
+        self.heard.append(seconds)
+
+    def flushed(self, request: FlushRequest, *, exact: bool = True) -> None:
+        self.answers.append((request, exact))
+
+    def updated(self, update: OptionsUpdate) -> None:
+        raise AssertionError("nothing was updated")
+
+
+async def test_its_runner_settles_silence_as_it_goes(speech: Speech) -> None:
+    """Audio without speech is settled but for the pre-roll; a flush in the onset of a word is not exact."""
+    hum = bytes(2 * 32000)
+    onset = speech("garden")[0][:7680]  # 0.1 s of voice: too little to be speech yet
+    first, second = FlushRequest(32000), FlushRequest(32000 + len(onset) // 2)
+    sink = ListSink()
+    async with PocketsphinxSTT() as stt:
+        await stt.create_runner(stt.settings).run(
+            ListSource(AudioChunk(hum, 0, 32000), first, AudioChunk(onset, 32000, 35840), second, EndOfInput(35840)),
+            sink,
+        )
+    assert sink.ready
+    assert sink.answers == [(first, True), (second, False)]
+    assert sink.settled == sorted(set(sink.settled))
+    assert sink.settled[-1] == pytest.approx(2 + len(onset) / 32000)
+    assert any(1.6 <= seconds < 2 for seconds in sink.settled)
+    assert max(sink.heard) == sink.settled[-1]
+    assert sink.events == []
 
 
 @pytest.mark.parametrize(
