@@ -36,7 +36,7 @@ PROVIDER = Provider(
                 flush="native",
                 update="reconnect",
             ),
-            carries=Carries(turns=True, interims=True, words=True, confidence=True, times="session"),
+            carries=Carries(turns=True, interims=True, words=True, confidence=True, language=True, times="session"),
             doc="General English, lower case, without punctuation.",
         ),
     ),

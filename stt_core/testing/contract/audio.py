@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ...stt import STT
     from .subject import Sample, Subject
 
-__all__ = ["every_format_sounds_the_same", "native_audio_is_untouched", "the_declared_rate_is_true"]
+__all__ = ["every_format_sounds_the_same", "what_is_pushed_arrives"]
 
 TONE_HZ = 440.0
 TONE_SECONDS = 4.0
@@ -57,32 +57,24 @@ def converted(sample: Sample, target: AudioFormat) -> Sample:
     return replace(sample, data=converter.convert(sample.data) + converter.flush(), format=target)
 
 
-async def the_declared_rate_is_true(subject: Subject) -> None:
-    """A tone on all channels arrives as that tone, as long as it was, in the format that was declared."""
+async def what_is_pushed_arrives(subject: Subject) -> None:
+    """A tone on all channels arrives as that tone, as long as it was, as declared; in a native format to the bit."""
     if subject.received is None:
         return
     for pushed in FORMATS:
-        arrived = await _push(subject, subject.received, pushed, tone(pushed))
+        data = tone(pushed)
+        arrived = await _push(subject, subject.received, pushed, data)
+        where = f"{describe(pushed)} arrives as {describe(arrived.format)}"
         samples = sounding(decode(arrived.data, arrived.format.encoding).reshape(-1, arrived.format.channels))
         seconds = len(samples) / arrived.format.sample_rate
-        where = f"{describe(pushed)} arrives as {describe(arrived.format)}"
         if abs(seconds - TONE_SECONDS) > RATE_SLACK_SECONDS:
             raise PromiseBroken(Promise.AUDIO, f"{where}: {TONE_SECONDS} s have become {seconds:.3f} s")
         for channel in samples.T:
             heard = pitch(channel, arrived.format.sample_rate)
             if abs(heard - TONE_HZ) > 1.0:
                 raise PromiseBroken(Promise.AUDIO, f"{where}: a tone of {TONE_HZ:g} Hz has become {heard:.0f} Hz")
-
-
-async def native_audio_is_untouched(subject: Subject) -> None:
-    """What the provider takes as it is gets there as it is, to the bit."""
-    if subject.received is None:
-        return
-    for pushed in FORMATS:
-        data = tone(pushed)
-        arrived = await _push(subject, subject.received, pushed, data)
         if arrived.format == pushed and data not in arrived.data:
-            raise PromiseBroken(Promise.AUDIO, f"{describe(pushed)} is taken as it is, and does not arrive as it was")
+            raise PromiseBroken(Promise.AUDIO, f"{where}, and not as it was")
 
 
 async def _push(

@@ -36,8 +36,7 @@ CHECKS: Mapping[Promise, tuple[Check, ...]] = {
     Promise.UNKNOWN: (accounts.nothing_is_invented,),
     Promise.AUDIO: (
         audio.every_format_sounds_the_same,
-        audio.the_declared_rate_is_true,
-        audio.native_audio_is_untouched,
+        audio.what_is_pushed_arrives,
     ),
 }
 

@@ -25,8 +25,8 @@ __all__ = [
 ]
 
 KEPT_SECONDS = 2.0
-MOMENTS = (0.1, 0.3, 0.5, 0.75, 0.9)
-"""Where the connection is broken, as a share of the audio."""
+MOMENTS = ((0.1,), (0.3, 0.5), (0.75, 0.9))
+"""Where the connection is broken in each of three calls, as a share of the audio."""
 
 
 async def every_word_is_final(subject: Subject) -> None:
@@ -85,10 +85,8 @@ async def _in_real_time(work: Coroutine[Any, Any, Transcript], seconds: float) -
 async def drops_lose_no_word(subject: Subject) -> None:
     """Whenever the connection breaks, once or twice."""
     speech, hurried = Speech.of(subject.sample, 2), Speech.of(subject.sample, 2, pause=0.1)
-    length = speech.duration
-    for moment in MOMENTS:
-        await _drop_at(subject, speech, moment * length)
-    await _drop_at(subject, speech, MOMENTS[1] * length, MOMENTS[2] * length)
+    for moments in MOMENTS:
+        await _drop_at(subject, speech, *(moment * speech.duration for moment in moments))
     # What was just settled is sent again, for context; it must not come again.
     await _drop_at(subject, hurried, hurried.starts[1] + 0.5)
 
