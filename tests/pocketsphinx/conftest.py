@@ -2,6 +2,7 @@
 
 import wave
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,5 +55,16 @@ def recognize(recognizer: Recognizer, estimator: MeanEstimator) -> Recognize:
             session.feed(pcm[at : at + piece])
         session.flush()
         return [event for event in events if event.kind is not EventKind.PROGRESS]
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def heard(speech: Callable[[str], tuple[bytes, str]], recognize: Recognize) -> Callable[[str, bool], list[Event]]:
+    """What the engine says to a sample, live or as a file. Decoded once for all tests."""
+
+    @cache
+    def run(name: str, live: bool) -> list[Event]:
+        return recognize(speech(name)[0], live=live)
 
     return run

@@ -11,6 +11,7 @@ from stt_pocketsphinx.engine import Event, EventKind, FileSession, LiveSession
 
 Speech = Callable[[str], tuple[bytes, str]]
 Recognize = Callable[..., list[Event]]
+Heard = Callable[[str, bool], list[Event]]
 
 SAMPLES = pytest.mark.parametrize("name", ["garden", "message", "weather"])
 
@@ -21,20 +22,19 @@ def text_of(events: list[Event], kind: EventKind = EventKind.FINAL) -> str:
 
 @SAMPLES
 @pytest.mark.parametrize("live", [True, False])
-def test_clear_speech_is_understood(speech: Speech, recognize: Recognize, name: str, *, live: bool) -> None:
+def test_clear_speech_is_understood(speech: Speech, heard: Heard, name: str, *, live: bool) -> None:
     """Every word of the samples is right, as files and as live streams."""
-    pcm, text = speech(name)
-    assert text_of(recognize(pcm, live=live)) == text
+    assert text_of(heard(name, live)) == speech(name)[1]
 
 
-def test_words_have_times_and_confidence(speech: Speech, recognize: Recognize) -> None:
-    """Words follow each other inside the audio, as far into it as the silence before them; FINALs are confident."""
-    pcm, _ = speech("garden")
-    lead = 32000
-    events = recognize(bytes(2 * lead) + pcm)
+def test_words_have_times_and_confidence(speech: Speech, heard: Heard) -> None:
+    """Words follow each other from where the voice begins to where it ends; those of FINALs have a confidence."""
+    events = heard("garden", True)
     final = next(event for event in events if event.kind is EventKind.FINAL)
-    assert lead < final.words[0].start < lead + 16000
-    assert final.words[-1].end <= lead + len(pcm) // 2
+    start, end = events[0], events[-1]
+    assert abs(final.words[0].start - start.time) < 1600
+    assert abs(final.words[-1].end - end.time) < 4800
+    assert final.words[-1].end <= len(speech("garden")[0]) // 2
     assert all(before.end <= after.start for before, after in pairwise(final.words))
     assert all(word.start < word.end for word in final.words)
     assert all(word.confidence is not None and 0 <= word.confidence <= 1 for word in final.words)
@@ -42,10 +42,10 @@ def test_words_have_times_and_confidence(speech: Speech, recognize: Recognize) -
     assert all(word.confidence is None for event in interims for word in event.words)
 
 
-def test_interims_grow_into_the_final(speech: Speech, recognize: Recognize) -> None:
+def test_interims_grow_into_the_final(speech: Speech, heard: Heard) -> None:
     """Interims come while the speech goes on, and hardly ever take a word back."""
-    pcm, text = speech("weather")
-    interims = [event for event in recognize(pcm) if event.kind is EventKind.INTERIM]
+    text = speech("weather")[1]
+    interims = [event for event in heard("weather", True) if event.kind is EventKind.INTERIM]
     texts = [" ".join(word.text for word in event.words) for event in interims]
     assert len(texts) >= 5
     assert len(set(texts)) == len(texts)
@@ -54,19 +54,21 @@ def test_interims_grow_into_the_final(speech: Speech, recognize: Recognize) -> N
 
 
 def test_utterances_are_told_apart(speech: Speech, recognize: Recognize) -> None:
-    """Two sentences with a pause between are two finals, each with its own START and END, in order."""
+    """Two sentences with a pause between are two finals with a START and an END each, timed from the first sample."""
     first, first_text = speech("garden")
     second, second_text = speech("message")
     events = [event for event in recognize(first + bytes(32000) + second) if event.kind is not EventKind.INTERIM]
     assert [event.kind for event in events] == [EventKind.START, EventKind.FINAL, EventKind.END] * 2
     assert text_of(events[:3]) == first_text
     assert text_of(events[3:]) == second_text
+    begin = len(first) // 2 + 16000
+    assert begin < events[3].time < events[4].words[0].start + 1600 < begin + 16000
 
 
 def test_a_session_leaves_no_trace(speech: Speech, recognizer: Recognizer, recognize: Recognize) -> None:
     """What a decoder says after another session, given up in the middle, is to the last bit what a new one says."""
-    pcm, _ = speech("message")
-    other, _ = speech("garden")
+    pcm = speech("message")[0][:56000]
+    other = speech("garden")[0][:56000]
     loud = b"".join(min(32767, 3 * abs(s)).to_bytes(2, "little") for s in memoryview(other).cast("h"))
 
     fresh = Recognizer()
@@ -76,7 +78,7 @@ def test_a_session_leaves_no_trace(speech: Speech, recognizer: Recognizer, recog
     session.feed(pcm)
     session.flush()
 
-    recognize(other[:64000])
+    recognize(other)
     recognizer.start(0)
     recognizer.feed(loud)
     recognizer.reset()
@@ -88,19 +90,13 @@ def test_a_session_leaves_no_trace(speech: Speech, recognizer: Recognizer, recog
 
 @pytest.mark.parametrize("live", [True, False])
 def test_flush_in_the_middle_keeps_every_word_once(
-    speech: Speech, recognizer: Recognizer, estimator: MeanEstimator, *, live: bool
+    speech: Speech, heard: Heard, recognizer: Recognizer, estimator: MeanEstimator, *, live: bool
 ) -> None:
     """A flush between two words finalises the first part at once; the second follows, and no word comes twice."""
     pcm, text = speech("weather")
-    events: list[Event] = []
-    recognizer.reset()
-    session = (LiveSession if live else FileSession)(recognizer, estimator, Endpointing(), events.append)
-    session.feed(pcm)
-    session.flush()
-    words = [word for event in events if event.kind is EventKind.FINAL for word in event.words]
+    words = [word for event in heard("weather", live) if event.kind is EventKind.FINAL for word in event.words]
     cut = next(word.start for word in words if word.text == "and") * 2
-
-    events.clear()
+    events: list[Event] = []
     recognizer.reset()
     session = (LiveSession if live else FileSession)(recognizer, estimator, Endpointing(), events.append)
     session.feed(pcm[:cut])
@@ -128,13 +124,13 @@ def test_long_speech_is_split_and_stays_whole(speech: Speech, recognize: Recogni
     """Speech without a pause beyond the limit is several finals of one turn, and nearly all of its words are there."""
     pcm, text = speech("weather")
     voiced = pcm[3200:-12800]
-    events = recognize(voiced * 3, settings=Endpointing(max_speech=5.0, end_silence=1.0))
+    events = recognize(voiced * 2, settings=Endpointing(max_speech=5.0, end_silence=1.0))
     kinds = [event.kind for event in events if event.kind is not EventKind.INTERIM]
     assert kinds[0] is EventKind.START
     assert kinds[-1] is EventKind.END
     assert kinds.count(EventKind.FINAL) >= 2
     said = text_of(events).split()
-    assert sum(said.count(word) for word in set(text.split())) >= 0.8 * 3 * len(text.split())
+    assert sum(said.count(word) for word in set(text.split())) >= 0.8 * 2 * len(text.split())
 
 
 def test_the_estimator_is_a_function_of_its_audio(speech: Speech, estimator: MeanEstimator) -> None:
@@ -163,5 +159,5 @@ def test_a_recognizer_takes_what_pocketsphinx_does_not(recognizer: Recognizer) -
 def test_words_come_without_variants_and_fillers(recognize: Recognize, speech: Speech) -> None:
     """No `to(2)`, `<sil>` or `[NOISE]` reaches the caller."""
     pcm, _ = speech("weather")
-    events = recognize(pcm[:48000] + pcm[::-1])  # backwards, and out of step by a byte: noise that is like speech
+    events = recognize(pcm[:32000] + pcm[:32001][::-1])  # backwards: noise that is like speech
     assert all(word.text.replace("'", "").isalpha() for event in events for word in event.words)

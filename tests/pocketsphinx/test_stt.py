@@ -198,6 +198,7 @@ class ListSink:
     """Keeps what a runner says."""
 
     def __init__(self) -> None:
+        self.log_context: dict[str, object] = {}
         self.ready = False
         self.settled: list[float] = []
         self.heard: list[float] = []
