@@ -218,6 +218,14 @@ async def test_a_target_that_is_not_there_resets() -> None:
 # -- handshakes --------------------------------------------------------------------------------------------------------
 
 
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
 class Refusal:
     def __init__(self, response: aiohttp.ClientResponse, body: str) -> None:
         self.status, self.headers, self.body = response.status, response.headers, body
@@ -226,18 +234,24 @@ class Refusal:
 
 async def handshake(server: FaultServer, timeout: float | None = None) -> Refusal:
     """A handshake made by hand, so that the answer's body can be read."""
-    headers = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
-    }
     patience = aiohttp.ClientTimeout(total=timeout)
     async with (
         aiohttp.ClientSession(timeout=patience) as session,
-        session.get(server.url, headers=headers) as response,
+        session.get(server.url, headers=HANDSHAKE) as response,
     ):
         return Refusal(response, await response.text())
+
+
+async def bytes_of_a_connection(server: FaultServer) -> bytes:
+    """All that comes on a TCP connection after a handshake; an RST is a ConnectionResetError."""
+    host, _, port = server.url.removeprefix("http://").rpartition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        lines = ["GET / HTTP/1.1", "Host: x", *(f"{name}: {value}" for name, value in HANDSHAKE.items()), "", ""]
+        writer.write("\r\n".join(lines).encode())
+        return await reader.read()
+    finally:
+        writer.close()
 
 
 @virtual_time
@@ -267,10 +281,8 @@ async def test_bad_gateway_is_a_web_page() -> None:
 async def test_refuse_resets() -> None:
     """The client gets an RST for an answer."""
     async with proxied([Refuse()]) as proxy:
-        reader, writer = await asyncio.open_connection("127.0.0.1", int(proxy.url.rpartition(":")[2]))
-        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        await reader.read()
-        writer.close()
+        with pytest.raises(ConnectionResetError):
+            await bytes_of_a_connection(proxy)
         with pytest.raises(aiohttp.ClientConnectionError):
             await handshake(proxy)
         assert (await proxy.ended()).ended_by == "refused"
@@ -325,6 +337,15 @@ async def test_drop_at_an_audio_second(how: str) -> None:
         connection = await proxy.ended()
         assert (connection.ended_by, connection.audio_seconds, connection.faults) == ("fault", 3, [drop])
         assert (await target.ended()).audio == chunk(1) + chunk(2) + chunk(3)
+
+
+@virtual_time
+async def test_reset_and_eof() -> None:
+    """One is an RST, the other one the orderly end of a TCP connection; neither comes with a Close frame."""
+    async with proxied({0: [Drop()], 1: [Drop(how="eof")]}) as proxy:
+        with pytest.raises(ConnectionResetError):
+            await bytes_of_a_connection(proxy)
+        assert (await bytes_of_a_connection(proxy)).endswith(b"\r\n\r\n")
 
 
 @virtual_time
@@ -759,6 +780,16 @@ async def test_secrets_are_found_wherever_they_are() -> None:
             "connections[0].sent[1]",
         ]
         assert server.places_of("another") == []
+
+
+@virtual_time
+@pytest.mark.parametrize("query", ["k=a+b%26", "k=a%20b%26"])
+async def test_secrets_are_found_in_any_encoding(query: str) -> None:
+    """A space has two encodings in a query."""
+    async with ScriptedServer(recogniser) as server:
+        async with client(server, f"/?{query}") as c:
+            await c.text("end")
+        assert server.places_of("a b&") == ["connections[0].query"]
 
 
 @virtual_time

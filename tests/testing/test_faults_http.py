@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from stt_core.testing.clock import virtual_time
 from stt_core.testing.faults import (
@@ -65,7 +66,7 @@ async def post(
     patience = aiohttp.ClientTimeout(total=timeout)
     async with (
         aiohttp.ClientSession(timeout=patience) as session,
-        session.post(server.url + path, data=body, headers=headers) as response,
+        session.post(URL(server.url + path, encoded=True), data=body, headers=headers) as response,
     ):
         return Reply(response, await response.text())
 
@@ -74,12 +75,12 @@ async def post(
 async def test_requests_go_through() -> None:
     """Without a fault the target and the client see what the other one sent, and it is on record."""
     async with ScriptedServer(http=hears) as target, FaultProxy(f"{target.url}/vendor") as proxy:
-        reply = await post(proxy, b"x" * 100_000, "/stt?a=%20+", Authorization="Bearer k")
+        reply = await post(proxy, b"x" * 100_000, "/stt?a=%20+%7E", Authorization="Bearer k")
         assert (reply.status, reply.content_type) == (200, "application/json")
         assert reply.headers["X-Request-Id"] == "r-1"
         assert reply.body == '{"text": "hello", "words": [{"start": 0.5}], "size": 100000}'
         (behind,) = target.requests
-        assert (behind.head.method, behind.head.target) == ("POST", "/vendor/stt?a=%20+")
+        assert (behind.head.method, behind.head.target) == ("POST", "/vendor/stt?a=%20+%7E")
         assert behind.head.headers["Authorization"] == "Bearer k"
         assert behind.head.headers["Content-Length"] == "100000"
         (seen,) = proxy.requests

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 
 from aiohttp import WSMsgType
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stt_core.testing.faults import (
@@ -41,12 +41,14 @@ def rewritten(faults: list[SocketFault], messages: list[str]) -> list[object]:
     return [*(new for message in messages for new in rewriter.rewrite(message)), *rewriter.rest()]
 
 
+@settings(deadline=None)
 @given(MESSAGES)
 def test_nothing_changes_without_a_plan(messages: list[str]) -> None:
     """What comes in goes out."""
     assert rewritten([], messages) == messages
 
 
+@settings(deadline=None)
 @given(CHANGES, MESSAGES)
 def test_nothing_is_lost_by_reordering_and_duplicating(faults: list[SocketFault], messages: list[str]) -> None:
     """Every message comes out, and none that never came in."""
@@ -55,6 +57,7 @@ def test_nothing_is_lost_by_reordering_and_duplicating(faults: list[SocketFault]
     assert set(after) == set(before)
 
 
+@settings(deadline=None)
 @given(MESSAGES, st.integers(0, 5))
 def test_nth_is_one_message(messages: list[str], nth: int) -> None:
     """Exactly the n-th that matches is touched, if there is one."""
@@ -63,6 +66,7 @@ def test_nth_is_one_message(messages: list[str], nth: int) -> None:
     assert touched == [message for index, message in enumerate(messages) if index not in at]
 
 
+@settings(deadline=None)
 @given(MESSAGES)
 def test_swallowing_for_the_client_leaves_the_servers_messages(messages: list[str]) -> None:
     """The two directions have nothing to do with each other."""
@@ -71,6 +75,7 @@ def test_swallowing_for_the_client_leaves_the_servers_messages(messages: list[st
     assert [Rewriter(faults, ignore).passes(message) for message in messages] == [m != "a" for m in messages]
 
 
+@settings(deadline=None)
 @given(st.integers(), st.lists(st.tuples(st.floats(0, 100), st.booleans()), max_size=20))
 def test_delays_keep_the_order(seed: int, arrivals: list[tuple[float, bool]]) -> None:
     """A message never overtakes another, waits no less than is due, and the end of the connection comes last."""
@@ -81,6 +86,14 @@ def test_delays_keep_the_order(seed: int, arrivals: list[tuple[float, bool]]) ->
     assert delays.until(0, None) == (until[-1] if until else 0)
 
 
+def test_delays_differ_between_connections() -> None:
+    """A plan for all connections does not delay them all alike."""
+    fault = DelayResults(1)
+    first, again, second = (Delays(fault, number).until(0, "x") for number in (0, 0, 1))
+    assert first == again != second
+
+
+@settings(deadline=None)
 @given(st.binary(max_size=70_000))
 def test_frames_are_well_formed_unless_told_otherwise(payload: bytes) -> None:
     """Their header says what RFC 6455 wants for each of the three lengths."""
@@ -136,6 +149,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(NAMES, JSON, max_size=3))
 def test_every_leaf_can_be_nulled_and_taken_away(document: dict[str, object]) -> None:
     """leaves() names all fields, and each of them can be altered."""

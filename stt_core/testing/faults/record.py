@@ -209,6 +209,8 @@ class Connection:
         """The first end is the one that counts."""
         if self.ended_by is None:
             self.ended_by, self.close_code, self.close_reason = by, code, reason
+            # A long run keeps thousands of records, and need not keep what served them.
+            self._controls = None
         self._changes.notify()
 
 
