@@ -24,9 +24,9 @@ MAX_PARTS = 4096
 """Parts of a form."""
 
 BODY_SECONDS = 60.0
-"""A client that sends nothing more of its body for so long is refused."""
+"""A client that needs longer for 64 KiB of its body is refused."""
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 
 T = TypeVar("T")
 
@@ -237,7 +237,7 @@ class Request:
             async with asyncio.timeout(BODY_SECONDS):
                 return await reading
         except TimeoutError:
-            raise Refused(408, f"nothing more of the body came for {BODY_SECONDS:g} s") from None
+            raise Refused(408, f"less than {_CHUNK} bytes of the body came in {BODY_SECONDS:g} s") from None
 
     def _too_large(self) -> Refused:
         return Refused(413, f"the body has more than {self._max_upload} bytes, which is what this server takes")

@@ -261,7 +261,7 @@ async def test_half_floats_reach_the_backend_as_the_same_samples() -> None:
     speech = np.frombuffer((SPEECH / "garden.wav").read_bytes()[44:], "<i2")
     half = (speech / 32768).astype("<f2").tobytes()
     async with serving("pocketsphinx/en-us") as server:
-        said = await server.manual(sample_rate=16000, encoding="pcm_f16le").say(half, "close")
+        said = await server.manual(sample_rate=16000, encoding="pcm_f16le").say(half[:9001], half[9001:], "close")
     assert finals(said) == ["she opened the door and walked slowly into the garden"]
 
 
@@ -297,6 +297,16 @@ async def test_turns_start_grow_and_end() -> None:
     updates = [cast("str", message["transcript"]) for message in said if message["type"] == "turn.update"]
     assert updates
     assert all("book a table".startswith(text) or " for two".startswith(text) for text in updates)
+
+
+async def test_connected_is_said_once() -> None:
+    """The backend's own reconnects are nothing that the client has to know of."""
+    stt = ScriptedSTT(TWO, faults=[Fault(0.5)], retry_interval=0)
+    async with serving(stt) as server:
+        said = await server.turns().say(CALL, '{"type":"close"}')
+    assert len(stt.runners) == 1
+    assert stt.runners[0].connections == 2
+    assert_state_machine(said)
 
 
 async def test_an_eager_end_is_resumed_or_confirmed() -> None:
@@ -556,6 +566,20 @@ async def test_access_tokens_are_good_for_what_they_were_granted() -> None:
 
 
 # -- C and D: files ----------------------------------------------------------------------------------------------------
+
+
+async def test_a_token_makes_no_token_even_where_any_key_will_do() -> None:
+    """What it was granted would otherwise be anything."""
+    headers = {"Cartesia-Version": NEW}
+    async with serving(key=None) as server:
+        credential = "any"
+        for status in (200, 401):
+            bearer = {**headers, "Authorization": f"Bearer {credential}"}
+            async with server.http.post(
+                f"{server.url}/access-token", json={"grants": {"stt": True}}, headers=bearer
+            ) as response:
+                assert response.status == status
+                credential = (await response.json()).get("token", "")
 
 
 @pytest.mark.parametrize("path", ["/stt", "/audio/transcriptions"])

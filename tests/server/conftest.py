@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
@@ -80,6 +81,8 @@ class AcmeServer:
         return Response.text((await self.services.backend.recognize(upload.audio)).text)
 
     async def fail(self, request: Request) -> Response:
+        if request.params["how"] == "never":
+            await asyncio.Event().wait()
         if request.params["how"] == "upstream":
             raise RateLimitError("the vendor behind is busy", retry_after=3)
         raise KeyError("a secret of the implementation")
@@ -109,6 +112,8 @@ class AcmeServer:
             raise KeyError("a secret of the implementation")
 
         async def on_event(event: SpeechEvent) -> None:
+            for _ in range(50 if "slow" in request.query else 0):
+                await asyncio.sleep(0)
             await socket.send(f"{event.type.name} {event.text}".strip())
 
         async def on_message(message: str | bytes) -> bool:

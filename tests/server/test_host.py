@@ -6,6 +6,7 @@ import asyncio
 import io
 import logging
 import socket as sockets
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -208,16 +209,35 @@ async def test_an_upload_comes_as_it_was_sent(serve: Serve) -> None:
         assert await response.json() == {"tags": ["ä", "b"], "name": "call.wav", "size": len(big)}
 
 
-@pytest.mark.parametrize("declared", [True, False])
-async def test_an_upload_beyond_the_bound_is_refused(serve: Serve, declared: bool) -> None:
-    """413, whether its length was declared or only turns out."""
-    body = form(file=bytes(200_000))()
+async def test_an_upload_beyond_the_bound_is_refused_before_it_is_all_there(serve: Serve) -> None:
+    """413 once more has come than the server takes: the rest is not waited for."""
+    answered = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + bytes(1 << 20)
+        await answered.wait()
+
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
     async with (
         serve(max_upload=100_000) as running,
-        running.http.post(f"{running.url}/echo", data=body, chunked=None if declared else True) as response,
+        running.http.post(f"{running.url}/echo", data=endless(), headers=headers) as response,
     ):
         assert response.status == 413
         assert "100000 bytes" in await response.text()
+        answered.set()
+
+
+async def test_an_upload_that_says_that_it_is_too_large_is_refused_unread(serve: Serve) -> None:
+    """413 at the sight of its Content-Length."""
+    async with serve(max_upload=100_000) as running:
+        reader, writer = await asyncio.open_connection("127.0.0.1", running.host.port)
+        writer.write(
+            b"POST /acme/v1/echo HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer k\r\n"
+            b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 100001\r\n\r\n"
+        )
+        assert b" 413 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
 
 
 @pytest.mark.parametrize(
@@ -295,6 +315,19 @@ async def test_a_client_that_leaves_gives_its_place_back(serve: Serve) -> None:
     assert len(stt.runners) == 3
 
 
+async def test_a_request_whose_client_leaves_is_given_up(serve: Serve) -> None:
+    """Its work is cancelled, so that it holds neither its place nor the provider."""
+    async with serve(max_sessions=1) as running:
+        async with aiohttp.ClientSession(headers=running.http.headers) as leaving:
+            asking = asyncio.create_task(leaving.post(f"{running.url}/fail/never", data=form()))
+            while (await running.http.post(f"{running.url}/echo", data=form())).status != 429:
+                pass
+            asking.cancel()
+            await asyncio.wait([asking])
+        while (await running.http.post(f"{running.url}/echo", data=form())).status != 200:
+            pass
+
+
 async def test_a_client_that_says_nothing_is_closed(serve: Serve) -> None:
     """After idle_timeout without a message the socket is closed with 1000, and says why."""
     async with serve(idle_timeout=0.01) as running, running.http.ws_connect(f"{running.url}/live") as ws:
@@ -312,9 +345,10 @@ async def test_an_upload_is_recognised_by_the_provider_behind(serve: Serve) -> N
         assert (response.status, await response.text()) == (200, "hello there")
 
 
-async def test_a_stream_goes_both_ways(serve: Serve) -> None:
-    """Audio in, events out; a flush is answered behind its finals; the end comes last."""
-    async with serve() as running, running.http.ws_connect(f"{running.url}/live") as ws:
+@pytest.mark.parametrize("query", ["", "?slow=1"])
+async def test_a_stream_goes_both_ways(serve: Serve, query: str) -> None:
+    """Audio in, events out; a flush is answered behind its finals, however slowly they go; the end comes last."""
+    async with serve() as running, running.http.ws_connect(f"{running.url}/live{query}") as ws:
         await ws.send_bytes(SECOND)
         await ws.send_str("flush")
         await ws.send_str("end")
@@ -352,11 +386,12 @@ async def test_a_stream_that_fails_reaches_the_half_as_its_own_error(
 ) -> None:
     """Not as the error of a stream that takes no more audio; unhandled, it closes the socket with 1011."""
     stt = ScriptedSTT(faults=[Fault(0.5) for _ in range(9)], max_retries=0)
-    async with serve(stt) as running, running.http.ws_connect(f"{running.url}/live") as ws:
-        await ws.send_bytes(SECOND)
+    async with serve(stt) as running, running.http.ws_connect(f"{running.url}/live?slow=1") as ws:
+        for _ in range(50):
+            await ws.send_bytes(SECOND[:1600])
         await said(ws)
         assert ws.close_code == 1011
-    assert "the script says so" in caplog.text
+    assert "/v1/live: the script says so" in caplog.text
 
 
 # -- errors --------------------------------------------------------------------------------------------------------
@@ -420,11 +455,12 @@ async def test_stopping_lets_sessions_say_what_is_left(serve: Serve) -> None:
 async def test_stopping_does_not_wait_for_what_does_not_end(serve: Serve) -> None:
     """After drain_timeout handlers are cancelled; their streams are closed, and no task is left."""
     before = asyncio.all_tasks()
-    stt = ScriptedSTT(faults=[Fault(0.5, "stall")])
+    stt = ScriptedSTT(utterance("hello there", start=0.2, end=0.8), faults=[Fault(0.9, "stall")])
     async with serve(stt, drain_timeout=0.01) as running:
         async with running.http.ws_connect(f"{running.url}/live") as ws:
             await ws.send_bytes(SECOND)
-            assert await ws.receive_str() == "CONNECTED"
+            while await ws.receive_str() != "INTERIM_TRANSCRIPT hello":
+                pass
             await running.host.aclose()
             await said(ws)
             assert ws.close_code == 1006
@@ -436,9 +472,11 @@ async def test_stopping_does_not_wait_for_what_does_not_end(serve: Serve) -> Non
 async def test_an_stt_that_was_given_is_not_closed(serve: Serve) -> None:
     """It belongs to the caller, who can go on with it."""
     stt = ScriptedSTT(utterance("hello there", start=0.2, end=0.8))
-    async with serve(stt):
-        pass
-    assert (await stt.recognize(WAV)).text == "hello there"
+    async with stt, stt.stream(sample_rate=RATE) as stream:
+        async with serve(stt):
+            pass
+        await stream.send_frame(SECOND)
+        assert [event.text for event in await stream.flush()] == ["hello there"]
 
 
 def test_the_port_is_free_afterwards() -> None:
