@@ -175,7 +175,8 @@ class ScriptedRunner:
         while True:
             item = await source.receive()
             if isinstance(item, AudioChunk):
-                session.hear(item)
+                if (located := self.locate(item)) is not None:
+                    session.hear(located)
                 if self._trip(session.heard, "stall"):
                     await asyncio.get_running_loop().create_future()
                 if self._trip(session.heard, "end"):
@@ -190,6 +191,10 @@ class ScriptedRunner:
             else:  # the end of input
                 session.play(finalize=True)
                 return
+
+    def locate(self, chunk: AudioChunk) -> AudioChunk | None:
+        """The chunk at its place in the caller's audio; ``None`` as long as that is unknown."""
+        return chunk
 
     def _trip(self, reached: float, kind: str) -> bool:
         for fault in self.faults:
