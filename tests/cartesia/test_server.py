@@ -67,7 +67,8 @@ class Server:
     async def post(
         self, path: str, *, file: bytes | None = None, version: str | None = NEW, **fields: object
     ) -> Answer:
-        form = aiohttp.FormData(default_to_multipart=True)
+        form = aiohttp.FormData()
+        form.add_field("kind", "multipart", content_type="text/plain")  # a content type makes it one
         for name, value in fields.items():
             for each in _listed(value):
                 form.add_field(name.replace("granularities", "granularities[]"), str(each))
