@@ -22,9 +22,8 @@ class WorkerPool:
     """The processes of one STT: started when needed, kept for the next session, ended by :meth:`aclose`.
 
     Args:
-        max_workers: sessions at a time, each with a process of about 90 MB; ``None``: four per processor, which is
-            about
-            what live streams leave of one.
+        max_workers: sessions at a time, each with a process of about 140 MB; ``None``: four per processor, which is
+            about as many live streams as one can keep up with.
         max_idle: processes kept between sessions.
     """
 
@@ -77,11 +76,9 @@ class WorkerPool:
             live: a live stream, or a file.
             settings: see :class:`.endpoint.Endpointing`.
             timeout: seconds to wait until another session ends when ``max_workers`` are at work, and then for a
-                process to
-                be ready.
+                process to be ready.
             liveness_timeout: seconds without a sign of progress on audio that it was given, after which a process
-                counts as
-                hung.
+                counts as hung.
 
         Raises:
             StreamClosedError: the pool is closed.
@@ -99,11 +96,13 @@ class WorkerPool:
             ) from error
         try:
             worker = await self._lease(timeout)
-            session = worker.open(live=live, settings=settings, liveness_timeout=liveness_timeout)
             try:
-                yield session
+                session = worker.open(live=live, settings=settings, liveness_timeout=liveness_timeout)
+                try:
+                    yield session
+                finally:
+                    worker.close_session(session)
             finally:
-                worker.close_session(session)
                 await self._return(worker)
         finally:
             self._leases.release()
