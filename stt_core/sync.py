@@ -61,6 +61,10 @@ def _run(work: Coroutine[object, object, T]) -> T:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        running = False
+    else:
+        running = True
+    if not running:  # and not in the except clause: what the work raises would show that RuntimeError as its context
         return asyncio.run(work)
     # A loop is running in this thread already, as in a notebook: another thread gets one of its own.
     results: list[T] = []
