@@ -21,7 +21,8 @@ COMMANDS = [
     shlex.split(line, comments=True) for language, code in BLOCKS if language == "sh" for line in code.splitlines()
 ]
 MAKE = [command[1] for command in COMMANDS if command[0] == "make"]
-STT = [command for command in COMMANDS if command[0] == "stt"]
+SERVE = [command for command in COMMANDS if command[:2] == ["stt", "serve"]]
+STT = [command for command in COMMANDS if command[0] == "stt" and command not in SERVE]
 PIP = [command for command in COMMANDS if command[0] == "pip"]
 
 
@@ -54,7 +55,7 @@ def run(command: list[str] | str, folder: Path) -> str:
 def test_nothing_in_the_readme_is_left_out() -> None:
     """Every block is a program or commands, and every command one of the kinds that are tried below."""
     assert {language for language, _ in BLOCKS} == {"python", "sh"}
-    assert len(MAKE) + len(STT) + len(PIP) == len(COMMANDS)
+    assert len(MAKE) + len(SERVE) + len(STT) + len(PIP) == len(COMMANDS)
     assert PROGRAMS
 
 
@@ -71,6 +72,22 @@ def test_commands_give_the_words(command: list[str], folder: Path) -> None:
     line = " ".join(word if word == "<" else shlex.quote(word) for word in command)
     said = run(line, folder) + "".join(path.read_text() for path in folder.glob("out/*"))
     assert WORDS in " ".join(said.split())
+
+
+@pytest.mark.parametrize("command", SERVE, ids=" ".join)
+def test_servers_say_where_they_are(command: list[str]) -> None:
+    """`stt serve` prints the URL of each vendor, and ends when it is asked to."""
+    at = command.index("--port")
+    program = Path(sys.prefix) / "bin" / "stt"
+    # A port that is free, instead of the one that a reader would choose.
+    server = subprocess.Popen(
+        [program, *command[1:at], "--port", "0", *command[at + 2 :]], stderr=subprocess.PIPE, text=True
+    )
+    assert server.stderr is not None
+    assert re.fullmatch(r"stt: cartesia at http://localhost:\d+/cartesia", server.stderr.readline().strip())
+    server.terminate()
+    server.communicate(timeout=30)
+    assert server.returncode == 0
 
 
 @pytest.mark.parametrize("word", MAKE)

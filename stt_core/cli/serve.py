@@ -97,9 +97,9 @@ def serve(
 
 async def _serve(server: Host) -> int:
     async with server:
-        for name, url in server.urls.items():
-            click.echo(f"stt: {name} at {url}", err=True)
-        with _asked_to_stop() as stop:
+        with _asked_to_stop() as stop:  # before anybody is told that there is something to stop
+            for name, url in server.urls.items():
+                click.echo(f"stt: {name} at {url}", err=True)
             await stop.wait()
         click.echo("stt: stopping", err=True)
     return 0

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from stt_cartesia.stt import CartesiaSTT
 from stt_core.errors import AuthenticationError, BadRequestError, DrainTimeoutError, QuotaError, STTError
 from stt_core.events import SpeechEvent, SpeechEventType
+from stt_core.factory import create_stt
 from stt_core.server import Host
 from stt_core.testing.counted import CountedSTT, counted_audio
 from stt_core.testing.faults import (
@@ -54,7 +54,7 @@ WORDS = " ".join(text for text, _, _ in SENTENCES).split()
 SCRIPT = [cue for text, start, end in SENTENCES for cue in utterance(text, start=start, end=end)]
 AUDIO = counted_audio(10.0, voiced=[(start, end) for _, start, end in SENTENCES])
 
-SURFACES = {"manual": "ink-whisper", "turns": "ink-2"}
+SURFACES = {"manual": "cartesia/ink-whisper", "turns": "cartesia/ink-2"}
 FINAL = SpeechEventType.FINAL_TRANSCRIPT
 
 
@@ -66,22 +66,22 @@ async def vendor(plan: Plan) -> AsyncGenerator[FaultProxy]:
         yield proxy
 
 
-async def call(proxy: FaultProxy, surface: str, **options: float) -> tuple[list[SpeechEvent], CartesiaSTT]:
-    """Ten seconds of speech, a hundred times faster than real."""
-    stt = CartesiaSTT(
+async def call(proxy: FaultProxy, surface: str) -> list[SpeechEvent]:
+    """Ten seconds of speech, twenty times faster than real."""
+    stt = create_stt(
         SURFACES[surface],
         api_key="sk_car_test",
         base_url=proxy.url,
         max_pace=20.0,
         retry_interval=0.05,
         max_retries=8,
-        liveness_timeout=options.pop("liveness_timeout", 1.0),
-        connect_timeout=options.pop("connect_timeout", 1.0),
+        liveness_timeout=1.0,
+        connect_timeout=1.0,
     )
     async with stt, stt.stream(sample_rate=RATE) as stream:
         await stream.send_frame(AUDIO)
         stream.end_input()
-        return [event async for event in stream], stt
+        return [event async for event in stream]
 
 
 def said(events: Sequence[SpeechEvent]) -> list[str]:
@@ -148,7 +148,7 @@ DROPS: dict[str, list[SocketFault]] = {
 async def test_no_word_is_lost(surface: str, fault: str) -> None:
     """On the first connection something happens; every word is in the finals, and once where there are times."""
     async with vendor({0: DROPS[fault]}) as proxy:
-        events, _ = await call(proxy, surface)
+        events = await call(proxy, surface)
         sent = sum(connection.audio_bytes for connection in proxy.connections) / 2 / RATE
     check_words(events, once=surface == "manual")
     lost = [event for event in events if event.type is SpeechEventType.AUDIO_LOST]
@@ -166,7 +166,7 @@ async def test_no_word_is_lost_when_results_come_late(surface: str, seed: int) -
     }
     plan |= {number: [DelayResults(seed)] for number in range(4, 12)}
     async with vendor(plan) as proxy:
-        events, _ = await call(proxy, surface)
+        events = await call(proxy, surface)
     check_words(events, once=False)
 
 
@@ -179,7 +179,7 @@ async def test_twelve_seconds_cut_after_one(surface: str, outage: float) -> None
     audio = counted_audio(12.5, voiced=[(0.0, 12.0)])
     plan = {0: [Drop(AudioSent(1.0), outage=outage)]}
     async with stt, Host(stt) as host, FaultProxy(host.urls["cartesia"], plan) as proxy:
-        client = CartesiaSTT(SURFACES[surface], api_key="sk_car_test", base_url=proxy.url, max_pace=20.0)
+        client = create_stt(SURFACES[surface], api_key="sk_car_test", base_url=proxy.url, max_pace=20.0)
         async with client, client.stream(sample_rate=RATE) as stream:
             await stream.send_frame(audio)
             stream.end_input()
@@ -227,7 +227,7 @@ NUISANCES: dict[str, list[SocketFault]] = {
 async def test_what_may_be_missing_or_new_changes_no_word(surface: str, nuisance: str) -> None:
     """Optional fields, nulls, unknown fields and unknown messages cost nothing, not even a reconnect."""
     async with vendor(NUISANCES[nuisance]) as proxy:
-        events, _ = await call(proxy, surface)
+        events = await call(proxy, surface)
         assert len(proxy.connections) == 1
     assert said(events) == WORDS
 
@@ -244,7 +244,7 @@ LIES: dict[str, list[SocketFault]] = {
 async def test_a_vendor_that_lies_loses_no_word(surface: str, lie: str) -> None:
     """What is said twice or out of order cannot always be told; nothing is lost, and the order of events holds."""
     async with vendor({0: LIES[lie]}) as proxy:
-        events, _ = await call(proxy, surface)
+        events = await call(proxy, surface)
     remaining = iter(said(events))
     assert all(word in remaining for word in WORDS)
 
@@ -257,9 +257,7 @@ async def test_an_end_that_is_never_acknowledged(surface: str, nothing: str) -> 
     noise = Stall(ClientSends(is_end)) if nothing == "silence" else Repeat(empty, 0.05, ClientSends(is_end))
     plan: list[SocketFault] = [KeepOpen(), Swallow(matching(type="done")), noise]
     async with vendor(plan) as proxy:
-        stt = CartesiaSTT(
-            SURFACES[surface], api_key="sk_car_test", base_url=proxy.url, max_pace=20.0, drain_timeout=0.5
-        )
+        stt = create_stt(SURFACES[surface], api_key="sk_car_test", base_url=proxy.url, max_pace=20.0, drain_timeout=0.5)
         events: list[SpeechEvent] = []
         async with stt, stt.stream(sample_rate=RATE) as stream:
             await stream.send_frame(AUDIO)
