@@ -45,12 +45,13 @@ class Handshake:
     """How to connect.
 
     Attributes:
-        url: ``ws://`` or ``wss://``, its query already percent-encoded; it holds no secret, because it is logged.
+        url: ``ws://`` or ``wss://``, its query already percent-encoded; never logged, because a ``base_url`` may hold
+            a password.
         headers: may hold secrets; they are never logged.
         protocols: WebSocket subprotocols.
     """
 
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     protocols: Sequence[str] = ()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -15,16 +14,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import aiohttp
 from yarl import URL
 
-from ..errors import (
-    APIError,
-    ConfigError,
-    ConnectionLostError,
-    ConnectTimeoutError,
-    ProtocolError,
-    STTError,
-    STTTimeoutError,
-)
+from ..errors import APIError, ConfigError, ConnectionLostError, ProtocolError, STTError
 from ..retry import RetryBudget, RetryPolicy
+from .route import Route, refused_by_proxy
 
 if TYPE_CHECKING:
     from ..options import STTSettings
@@ -102,11 +94,17 @@ class Socket:
 
 @dataclass(slots=True)
 class _Refusal:
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)
 
 
 _handshake: ContextVar[_Refusal | None] = ContextVar("stt_core_handshake", default=None)
+
+
+class _Redirected(aiohttp.ClientError):
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
 
 
 async def _keep_refusal(session: aiohttp.ClientSession, context: object, params: aiohttp.TraceRequestEndParams) -> None:
@@ -124,6 +122,28 @@ async def _keep_refusal(session: aiohttp.ClientSession, context: object, params:
             box.body = b""
 
 
+async def _stop_redirect(
+    session: aiohttp.ClientSession, context: object, params: aiohttp.TraceRequestRedirectParams
+) -> None:
+    """Ends a handshake that is sent elsewhere: aiohttp would go there, and take the key along."""
+    box = _handshake.get()
+    if box is not None:
+        box.headers = params.response.headers
+        params.response.close()
+        raise _Redirected(params.response.status)
+
+
+def _watching() -> aiohttp.TraceConfig:
+    trace = aiohttp.TraceConfig()
+    trace.on_request_end.append(_keep_refusal)
+    trace.on_request_redirect.append(_stop_redirect)
+    trace.freeze()
+    return trace
+
+
+_WATCH = _watching()
+
+
 class HttpClient:
     """Requests and WebSocket connections to one vendor.
 
@@ -131,11 +151,16 @@ class HttpClient:
         provider: its registered name, for errors.
         settings: ``proxy``, ``ssl``, ``connect_timeout``, ``request_timeout``, ``max_retries`` and ``retry_interval``
             are used.
-        session: the caller's, used and never closed; ``None`` makes one on first use.
+        session: the caller's, used and never closed; ``None`` makes one on first use. It gets a trace configuration
+            that acts on WebSocket handshakes made here and on nothing else.
         error_from: see :data:`ErrorFrom`; by default :func:`error_from_status`.
 
     Without a ``proxy`` the environment's ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` are followed, also for
-    WebSockets.
+    WebSockets; a session of the caller's goes the way that it was made for. Redirects are errors, because a key is for
+    the host that it was given for.
+
+    Raises:
+        ConfigError: ``proxy`` is no URL, or the file of ``ssl`` cannot be read.
     """
 
     def __init__(
@@ -151,7 +176,9 @@ class HttpClient:
         self._session = session
         self._owned = session is None
         self._error_from = error_from or error_from_status
-        self._ssl = _ssl_context(settings["ssl"])
+        self._route = Route(
+            provider, proxy=settings["proxy"], ssl_setting=settings["ssl"], follow_environment=session is None
+        )
 
     async def aclose(self) -> None:
         """Closes the session, if it was made here."""
@@ -160,14 +187,12 @@ class HttpClient:
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
-            trace = aiohttp.TraceConfig()
-            trace.on_request_end.append(_keep_refusal)
+            # With trust_env aiohttp would also send what ~/.netrc has for the vendor's host.
             self._session = aiohttp.ClientSession(
-                trust_env=True,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trace_configs=[trace],
-                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
             )
+        if _WATCH not in self._session.trace_configs:
+            self._session.trace_configs.append(_WATCH)
         return self._session
 
     # -- WebSockets ------------------------------------------------------------------------------------------------
@@ -195,20 +220,25 @@ class HttpClient:
     ) -> tuple[aiohttp.ClientWebSocketResponse | None, STTError]:
         # Errors are made here and raised elsewhere: aiohttp's own hold the request's headers, and with them the key.
         try:
+            url = _http_url(handshake.url)
             ws = await self._open_session().ws_connect(
-                _http_url(handshake.url),
+                url,
                 headers=handshake.headers,
                 protocols=handshake.protocols,
                 autoping=False,
                 max_msg_size=16 << 20,
                 timeout=_WS_TIMEOUT,
-                proxy=self._settings["proxy"],
-                ssl=self._ssl,
+                proxy=self._route.proxy_for(url),
+                ssl=self._route.ssl,
             )
+        except _Redirected as redirected:
+            return None, self._refused(redirected.status, box.headers, b"")
         except aiohttp.WSServerHandshakeError as refused:
             return None, self._refused(refused.status, refused.headers or box.headers, box.body)
+        except ConfigError as wrong:
+            return None, wrong
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            return None, self._failed(failure, handshake.url)
+            return None, self._route.failure(failure, handshake.url)
         return ws, ConnectionLostError()
 
     # -- requests --------------------------------------------------------------------------------------------------
@@ -259,6 +289,7 @@ class HttpClient:
             total=seconds, connect=self._settings["connect_timeout"], sock_connect=self._settings["connect_timeout"]
         )
         request = _Request(method, url, headers or {}, params, json, data, form)
+        del url, headers, params, json, data, form  # an error is raised from this frame
         while True:
             response, error = await self._attempt(request, limits, max_body)
             if response is not None:
@@ -283,8 +314,8 @@ class HttpClient:
                     data=body,
                     timeout=limits,
                     allow_redirects=False,
-                    proxy=self._settings["proxy"],
-                    ssl=self._ssl,
+                    proxy=self._route.proxy_for(URL(request.url)),
+                    ssl=self._route.ssl,
                 ) as response,
             ):
                 if not 200 <= response.status < 300:
@@ -298,13 +329,20 @@ class HttpClient:
                         retryable=False,
                     )
                 return HttpResponse(response.status, response.headers, answer), ConnectionLostError()
+        except ConfigError as wrong:
+            return None, wrong
         except (aiohttp.ClientError, OSError, ValueError) as failure:
-            return None, self._failed(failure, request.url)
+            return None, self._route.failure(failure, request.url)
 
     # -- errors ----------------------------------------------------------------------------------------------------
 
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> STTError:
-        error = self._error_from(status, headers, body)
+        if 300 <= status < 400:
+            error: STTError = _moved(status, headers)
+        elif status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+            error = refused_by_proxy(status, "")
+        else:
+            error = self._error_from(status, headers, body)
         if error.provider is None:
             error.provider = self._provider
         if isinstance(error, APIError) and error.retry_after is None:
@@ -313,36 +351,15 @@ class HttpClient:
             error.request_id = headers.get("X-Request-Id")
         return error
 
-    def _failed(self, failure: Exception, url: str) -> STTError:
-        """What went wrong on the way. Neither the URL nor the exception's own text is quoted: both may hold secrets."""
-        try:
-            where = URL(url).host or "?"
-        except ValueError:
-            failure, where = aiohttp.InvalidURL("?"), "?"
-        if isinstance(failure, aiohttp.ConnectionTimeoutError):
-            return ConnectTimeoutError(f"no connection to {where} in time (connect_timeout)", provider=self._provider)
-        if isinstance(failure, TimeoutError):
-            return STTTimeoutError(f"{where} did not answer in time (request_timeout)", provider=self._provider)
-        if isinstance(failure, aiohttp.InvalidURL):
-            return ConfigError("the URL to connect to is none: see base_url", provider=self._provider)
-        if isinstance(failure, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-            return ConnectionLostError(
-                f"the certificate of {where} is not trusted; for a private authority give ssl=<path of its file>",
-                provider=self._provider,
-                retryable=False,
-            )
-        reason = failure.strerror if isinstance(failure, OSError) and failure.strerror else type(failure).__name__
-        return ConnectionLostError(f"the connection to {where} failed: {reason}", provider=self._provider)
-
 
 @dataclass(frozen=True, slots=True)
 class _Request:
     method: str
-    url: str
+    url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
-    params: Sequence[tuple[str, str]]
-    json: object
-    data: bytes | None
+    params: Sequence[tuple[str, str]] = field(repr=False)
+    json: object = field(repr=False)
+    data: bytes | None = field(repr=False)
     form: Sequence[FormPart] | None
 
     @asynccontextmanager
@@ -378,18 +395,20 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     return b"".join(pieces)
 
 
-def _ssl_context(setting: bool | ssl.SSLContext | str) -> bool | ssl.SSLContext:
-    if not isinstance(setting, str):
-        return setting
-    try:
-        return ssl.create_default_context(cafile=setting)
-    except OSError as error:
-        raise ConfigError(f"ssl: the file of authorities {setting} cannot be read: {error.strerror or error}") from None
-
-
 def _http_url(url: str) -> URL:
     """The same with http or https: aiohttp looks only for those in the environment's proxies."""
     return URL(url.replace("ws", "http", 1) if url.startswith("ws") else url, encoded=True)
+
+
+def _moved(status: int, headers: Mapping[str, str]) -> APIError:
+    try:
+        where = str(URL(headers.get("Location", "")).origin())
+    except ValueError:
+        where = "another path of the same host"
+    return APIError(
+        f"HTTP {status}: redirected to {where}, where the key was not given for; if that is right, say so in base_url",
+        status=status,
+    )
 
 
 def error_from_status(status: int, headers: Mapping[str, str], body: bytes) -> STTError:
