@@ -1,4 +1,4 @@
-"""Drives cartesia 2.0.x: cartesia_2.py sync|async|batch URL WAV."""
+"""Drives cartesia 2.0.x: cartesia_2.py sync|async|batch|bare URL WAV."""
 
 import asyncio
 import json
@@ -64,10 +64,18 @@ def run_batch(url: str, path: str) -> None:
     )
 
 
+def run_bare(url: str, path: str) -> None:
+    client = Cartesia(api_key="sk_test", base_url=url)
+    found = client.stt.transcribe(file=samples(path), model="ink-whisper", encoding="pcm_s16le", sample_rate=16000)
+    show(text=found.text)
+
+
 mode, url, path = sys.argv[1:]
 if mode == "sync":
     run_sync(url, path)
 elif mode == "async":
     asyncio.run(run_async(url, path))
-else:
+elif mode == "batch":
     run_batch(url, path)
+else:
+    run_bare(url, path)

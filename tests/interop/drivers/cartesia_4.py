@@ -1,4 +1,4 @@
-"""Drives cartesia 4.x: cartesia_4.py manual|auto|batch URL WAV."""
+"""Drives cartesia 4.x: cartesia_4.py manual|auto|batch|bare URL WAV."""
 
 import asyncio
 import json
@@ -38,9 +38,17 @@ async def manual(url: str, path: str) -> None:
 
 async def auto(url: str, path: str) -> None:
     client = AsyncCartesia(api_key="sk_test", base_url=url)
-    async with client.stt.auto_finalize.websocket(model="ink-2", encoding="pcm_s16le", sample_rate=16000) as socket:
+    async with client.stt.auto_finalize.websocket(
+        model="ink-2",
+        encoding="pcm_s16le",
+        sample_rate=16000,
+        keyterm=["the garden", "C++"],
+        turn_start_threshold=0.7,
+        turn_end_timeout_ms=4500,
+    ) as socket:
         for chunk in chunks(path):
             await socket.send_raw(chunk)
+        await socket.send({"type": "config", "turn": {"end_threshold": 0.25}})
         await socket.send({"type": "close"})
         async for event in socket:
             show(**event.to_dict())
@@ -54,10 +62,19 @@ def batch(url: str, path: str) -> None:
     show(**found.to_dict())
 
 
+def bare(url: str, path: str) -> None:
+    client = Cartesia(api_key="sk_test", base_url=url)
+    audio = b"".join(chunks(path))
+    found = client.stt.transcribe(file=audio, model="ink-whisper", encoding="pcm_s16le", sample_rate=16000)
+    show(**found.to_dict())
+
+
 mode, url, path = sys.argv[1:]
 if mode == "manual":
     asyncio.run(manual(url, path))
 elif mode == "auto":
     asyncio.run(auto(url, path))
-else:
+elif mode == "batch":
     batch(url, path)
+else:
+    bare(url, path)
