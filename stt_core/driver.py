@@ -19,13 +19,13 @@ from .errors import (
     ConnectionLostError,
     ConnectTimeoutError,
     DrainTimeoutError,
-    FlushTimeoutError,
     ProtocolError,
     SlowConsumerError,
     StreamClosedError,
     STTError,
 )
-from .events import AudioSpan, SpeechEvent, SpeechEventType, StreamTimings
+from .events import AudioSpan, SpeechEvent, SpeechEventType
+from .flushes import Flushes
 from .outbox import Outbox
 from .runner import EndOfInput, FlushRequest, OptionsUpdate, ReconnectRequested
 from .turns import TurnOrder
@@ -43,19 +43,6 @@ __all__ = ["Driver"]
 logger = logging.getLogger("stt_core.stream")
 
 READY_SECONDS_THAT_RESET_THE_BUDGET = 10.0
-
-
-class _Flush:
-    """A caller waiting for the finals of a span."""
-
-    __slots__ = ("acknowledged", "exact", "future", "given", "request")
-
-    def __init__(self, request: FlushRequest, future: asyncio.Future[list[SpeechEvent]]) -> None:
-        self.request = request
-        self.future = future
-        self.given = False
-        self.acknowledged = False
-        self.exact = False
 
 
 class Driver:
@@ -89,21 +76,24 @@ class Driver:
         self._log = logging.LoggerAdapter(logger, self.log_context)
         self._runner = runner
         self._provider = provider
+        self._loop = asyncio.get_running_loop()
         self.outbox = Outbox(
-            events, provider=provider, sample_rate=ledger.format.sample_rate, on_overflow=self._on_overflow
+            events,
+            provider=provider,
+            sample_rate=ledger.format.sample_rate,
+            clock=self._loop.time,
+            backlog=lambda: self.backlog,
+            on_overflow=self._on_overflow,
         )
         self._events = events
-        self.set_timeouts(stt_options, stream_options)
         self._budget = budget
-        self._loop = asyncio.get_running_loop()
         self._source: LedgerSource | None = None
         self._deadline: asyncio.Timeout | None = None
         self._orders: dict[int | None, TurnOrder] = {}
         self._segment_ids = count()
         self._requests: deque[Request] = deque()  # given to no runner, or not answered by one yet
-        self._flushes: deque[_Flush] = deque()
-        self._flush_timer: asyncio.TimerHandle | None = None
-        self._flushed_finals = 0
+        self._flushes = Flushes(self._orders, self.outbox, provider=provider, on_answered=self._answered)
+        self.set_timeouts(stt_options, stream_options)
         self._updates: dict[OptionsUpdate, asyncio.Future[None]] = {}
         self._room: asyncio.Event = asyncio.Event()
         self._ended = False
@@ -112,8 +102,7 @@ class Driver:
         self._input_error: BaseException | None = None
         self._attempt_began = 0.0
         self._ready_at: float | None = None
-        self._first_sent_at: float | None = None
-        self._asked_at: float | None = None
+        self._first_given_at: float | None = None
 
     # -- what the caller does --------------------------------------------------------------------------------------
 
@@ -182,21 +171,18 @@ class Driver:
         """See :meth:`stt_core.stream.RecognizeStream.flush`."""
         if self._ended or self._finished:
             raise self.closed_error()
-        flush = _Flush(FlushRequest(self._seal()), self._loop.create_future())
-        self._flushes.append(flush)
-        self._ask(flush.request)
-        if self._flush_timer is None:
-            self._watch_flush()
+        request = FlushRequest(self._seal())
+        future = self._flushes.add(request)
+        self._ask(request)
         try:
-            return await flush.future
+            return await future
         finally:
-            if flush in self._flushes:  # cancelled: the provider's answer has nobody to go to
-                self._forget_flush(flush)
+            self._flushes.forget(request)  # if the caller was cancelled, the provider's answer has nobody to go to
 
     def set_timeouts(self, stt_options: STTSettings, stream_options: StreamSettings) -> None:
         """Takes the timeouts over that can change while a stream runs."""
         self._connect_timeout = stt_options["connect_timeout"]
-        self._flush_timeout = stream_options["flush_timeout"]
+        self._flushes.timeout = stream_options["flush_timeout"]
         self._drain_timeout = stream_options["drain_timeout"]
 
     async def update(self, settings: Resolved) -> None:
@@ -243,9 +229,7 @@ class Driver:
             self._attempt_began, self._ready_at = self._loop.time(), None
             error = await self._attempt(source, sink)
             self._source = None
-            for flush in self._flushes:
-                flush.given = flush.acknowledged = False
-            self._watch_flush()
+            self._flushes.connect(connected=False)
             if source.ended and error is None:
                 break
             self._report_lost(ledger.forfeit())
@@ -355,20 +339,19 @@ class Driver:
         self.error = self._abort or self.error or self._input_error
         self._events.close(self.error)
         self._room.set()
-        for flush in list(self._flushes):
-            self._forget_flush(flush)
-            if not flush.future.done():
-                flush.future.set_exception(self.closed_error())
+        self._flushes.close(self.closed_error)
         for future in self._updates.values():
             if not future.done():
                 future.set_exception(self.closed_error())
 
     # -- what the attempt reports ----------------------------------------------------------------------------------
 
-    def on_sent(self, *, fresh: int, replayed: int) -> None:
+    def on_started(self) -> None:
         """See :class:`stt_core.attempt.AttemptHost`, here and below."""
-        if self._first_sent_at is None:
-            self._first_sent_at = self._loop.time()
+        if self._first_given_at is None:
+            self._first_given_at = self._loop.time()
+
+    def on_sent(self, *, fresh: int, replayed: int) -> None:  # noqa: D102
         self.outbox.count(sent=fresh, replayed=replayed)
         if not self._room.is_set():
             self._room.set()
@@ -382,35 +365,30 @@ class Driver:
         if isinstance(request, EndOfInput):
             self._set_deadline(self._drain_timeout)
         elif isinstance(request, FlushRequest):
-            for flush in self._flushes:
-                if flush.request is request:
-                    flush.given = True
-            self._watch_flush()
+            self._flushes.give(request)
 
     def on_connected(self, request_id: str | None) -> None:  # noqa: D102
         self.outbox.request_id = self.log_context["request_id"] = request_id
         self._ready_at = self._loop.time()
         self.outbox.timings.connect = self._ready_at - self._attempt_began
         self._set_deadline(None)
-        self._put_off_deadlines()
-        self.outbox.announce(
-            SpeechEvent(SpeechEventType.CONNECTED, timings=StreamTimings(connect=self.outbox.timings.connect))
-        )
+        self._flushes.connect(connected=True)
+        self._await_end()
+        self.outbox.announce(SpeechEvent(SpeechEventType.CONNECTED, timings=self.outbox.measured()))
 
     def on_progress(self) -> None:  # noqa: D102
-        self.outbox.timings.backlog = self.backlog
         self._put_off_deadlines()
 
     def _put_off_deadlines(self) -> None:
         self._await_end()
         if self._flushes:
-            self._watch_flush()
+            self._flushes.watch()
 
     def on_text(self, *, fresh: bool) -> None:  # noqa: D102
         if fresh and self._budget.spent:
             self._budget.reset()
-        if self.outbox.timings.first_interim is None and self._first_sent_at is not None:
-            self.outbox.timings.first_interim = self._loop.time() - self._first_sent_at
+        if self.outbox.timings.first_interim is None and self._first_given_at is not None:
+            self.outbox.timings.first_interim = self._loop.time() - self._first_given_at
 
     def on_updated(self, update: OptionsUpdate) -> None:  # noqa: D102
         self._answered(update)
@@ -430,63 +408,20 @@ class Driver:
         if request in self._requests:
             self._requests.remove(request)
 
-    # -- flushes ---------------------------------------------------------------------------------------------------
-
     def on_flushed(self, request: FlushRequest, *, exact: bool) -> None:  # noqa: D102
-        for flush in self._flushes:
-            if flush.request is request:
-                flush.acknowledged, flush.exact = True, exact
-                self.resolve_flushes()
-                return
-        self._answered(request)  # its caller has gone
-
-    def resolve_flushes(self) -> None:
-        """Answers the flushes whose finals are all there."""
-        while self._flushes and self._flushes[0].acknowledged:
-            if any(order.open_text is not None for order in self._orders.values()):
-                return  # the acknowledgement came before the final
-            flush = self._flushes[0]
-            if flush.exact and self.ledger.settle(flush.request.position, "exact"):
-                self.on_progress()
-            self._resolve_flush(flush)
-
-    def _resolve_flush(self, flush: _Flush) -> None:
-        for order in self._orders.values():
-            order.close_untitled()
-        self._forget_flush(flush)
-        finals, self._flushed_finals = self.outbox.finals[self._flushed_finals :], len(self.outbox.finals)
-        if self._asked_at is not None and finals:
-            self.outbox.timings.end_to_final = self._loop.time() - self._asked_at
-        if not flush.future.done():
-            flush.future.set_result(finals)
-
-    def _forget_flush(self, flush: _Flush) -> None:
-        self._flushes.remove(flush)
-        self._answered(flush.request)
-        self._watch_flush()
-
-    def _watch_flush(self) -> None:
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
-            self._flush_timer = None
-        if self._flushes and self._source is not None and self._ready_at is not None:
-            self._flush_timer = self._loop.call_later(self._flush_timeout, self._flush_overdue)
-
-    def _flush_overdue(self) -> None:
-        self._flush_timer = None
-        flush = self._flushes[0]
-        if not any(order.speaking for order in self._orders.values()):
-            if flush.given:  # else what may be said in the audio before it has not been heard
-                self._resolve_flush(flush)
+        if not self._flushes.acknowledge(request):
+            self._answered(request)  # its caller has gone
             return
-        self._forget_flush(flush)
-        if not flush.future.done():
-            flush.future.set_exception(
-                FlushTimeoutError(
-                    f"{self._provider} did not finalise the segment within {self._flush_timeout:g} s (flush_timeout)",
-                    provider=self._provider,
-                )
-            )
+        settled = all(order.open_text is None for order in self._orders.values())
+        if exact and settled and self.ledger.settle(request.position, "exact"):
+            self.on_progress()
+        self.resolve_flushes()
+
+    def resolve_flushes(self) -> None:  # noqa: D102
+        given = bool(self._flushes)
+        self._flushes.resolve()
+        if given and not self._flushes and self._asked_at is not None:
+            self.outbox.timings.end_to_final = self._loop.time() - self._asked_at
 
     def _report_lost(self, spans: list[Span]) -> None:
         rate = self.ledger.format.sample_rate

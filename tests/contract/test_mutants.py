@@ -28,6 +28,7 @@ from stt_core.clockmap import ClockMap
 from stt_core.driver import Driver
 from stt_core.errors import DrainTimeoutError, FlushTimeoutError, STTError
 from stt_core.events import RecognitionUsage, SpeechEvent, SpeechEventType
+from stt_core.flushes import Flushes
 from stt_core.ledger import Ledger
 from stt_core.outbox import Outbox
 from stt_core.retry import RetryBudget
@@ -401,16 +402,16 @@ async def flush_at_once(self: Driver) -> list[SpeechEvent]:
 
 
 def flush_from_the_start(method: Method) -> Method:
-    def resolve(self: Driver, flush: object) -> None:
-        self._flushed_finals = 0
+    def answer(self: Flushes, flush: object) -> None:
+        self._finals_given = 0
         method(self, flush)
 
-    return resolve
+    return answer
 
 
-def flush_fails_over_silence(self: Driver) -> None:
-    flush = self._flushes[0]
-    self._forget_flush(flush)
+def flush_fails_over_silence(self: Flushes) -> None:
+    flush = self._waiting[0]
+    self._remove(flush)
     flush.future.set_exception(FlushTimeoutError())
 
 
@@ -427,9 +428,9 @@ class Careless(DisturbableRunner):
 
 FLUSH = [
     Mutant("flush does not wait", Promise.FLUSH, [instead(Driver, "flush", flush_at_once)]),
-    Mutant("flush returns everything so far", Promise.FLUSH, [around(Driver, "_resolve_flush", flush_from_the_start)]),
-    Mutant("flush waits for ever", Promise.FLUSH, [instead(Driver, "_watch_flush", nothing)]),
-    Mutant("flush fails over silence", Promise.FLUSH, [instead(Driver, "_flush_overdue", flush_fails_over_silence)]),
+    Mutant("flush returns everything so far", Promise.FLUSH, [around(Flushes, "_answer", flush_from_the_start)]),
+    Mutant("flush waits for ever", Promise.FLUSH, [instead(Flushes, "watch", nothing)]),
+    Mutant("flush fails over silence", Promise.FLUSH, [instead(Flushes, "_on_overdue", flush_fails_over_silence)]),
     Mutant("flush is acknowledged too early", Promise.FLUSH, subject=provider(Careless, BARE)),
 ]
 
@@ -543,13 +544,9 @@ async def closes_nothing(self: STT) -> None:
     await self.close_provider()
 
 
-def flushes_are_not_told(method: Method) -> Method:
-    def close(self: Driver) -> None:
-        self._flushes.clear()
-        self._watch_flush()
-        method(self)
-
-    return close
+def flushes_are_not_told(self: Flushes, error: object) -> None:
+    self._waiting.clear()
+    self.watch()
 
 
 async def closes_the_session(self: STT) -> None:
@@ -576,7 +573,7 @@ CLOSE = [
     Mutant("closing twice fails", Promise.CLOSE, [around(RecognizeStream, "aclose", only_once)]),
     Mutant("closing takes for ever", Promise.CLOSE, [instead(ScriptedSTT, "close_provider", never_closes)]),
     Mutant("an STT leaves its streams open", Promise.CLOSE, [instead(STT, "aclose", closes_nothing)]),
-    Mutant("who waits for a flush is not told", Promise.CLOSE, [around(Driver, "close", flushes_are_not_told)]),
+    Mutant("who waits for a flush is not told", Promise.CLOSE, [instead(Flushes, "close", flushes_are_not_told)]),
     Mutant(
         "a session that was given is closed",
         Promise.CLOSE,
