@@ -41,6 +41,10 @@ class AttemptHost(Protocol):
         """See :attr:`stt_core.runner.EventSink.log_context`."""
         ...
 
+    def on_started(self) -> None:
+        """The runner took the first audio of this connection."""
+        ...
+
     def on_sent(self, *, fresh: int, replayed: int) -> None:
         """The transport accepted so many samples."""
         ...
@@ -86,7 +90,7 @@ class LedgerSource:
     """The audio of the ledger from ``start`` on, and the requests that are open, for one connection."""
 
     def __init__(self, ledger: Ledger, host: AttemptHost, *, start: int, requests: Iterable[Request]) -> None:
-        self.clock = ClockMap(ledger.format.sample_rate)
+        self.clock = ClockMap(ledger.format.sample_rate, start)
         self.position = start
         self.start = start
         self.ended = False
@@ -98,6 +102,7 @@ class LedgerSource:
         self._format = ledger.format
         self._converter: Converter | None = None
         self._tail_given = False
+        self._started = False
         self._given: AudioChunk | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -191,6 +196,9 @@ class LedgerSource:
             # The bytes may all be in the converter still; the samples are accounted for with the next ones.
             self._given = AudioChunk(data, begin, end, begin < self._ledger.sent)
             if data:
+                if not self._started:
+                    self._started = True
+                    self._host.on_started()
                 return self._given
 
     def _request(self) -> SourceItem:
@@ -275,7 +283,8 @@ class StreamSink:
                 if settled is not None:
                     self.settle(settled)
                 return
-            self._host.on_text(fresh=not self._repeats or self._source.position > self._replay_to)
+            if event.text:
+                self._host.on_text(fresh=not self._repeats or self._source.position > self._replay_to)
         elif event.time is not None:
             event.time = self._clock.to_seconds(event.time) if self._timed else None
         if event.type is _FINAL:

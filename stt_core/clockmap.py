@@ -21,12 +21,14 @@ class ClockMap:
 
     Args:
         sample_rate: of the audio as pushed, in Hz.
+        start: the input position at which the connection begins.
     """
 
-    __slots__ = ("_begins", "_length", "_next", "_positions", "_rate", "_silent", "identity")
+    __slots__ = ("_begins", "_length", "_next", "_positions", "_rate", "_silent", "_start", "identity")
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, start: int = 0) -> None:
         self._rate = sample_rate
+        self._start = start
         self._begins: list[float] = []  # provider's time at which a stretch begins, in samples of the input rate
         self._positions: list[int] = []  # the input position there
         self._silent: list[bool] = []
@@ -52,7 +54,7 @@ class ClockMap:
     def add_silence(self, seconds: float) -> None:
         """``seconds`` of silence that nobody pushed follow."""
         if not self._silent or not self._silent[-1]:
-            self._append(self._next or 0, silent=True)
+            self._append(self._start if self._next is None else self._next, silent=True)
         self.identity = False
         self._length += seconds * self._rate
 
@@ -64,7 +66,7 @@ class ClockMap:
     def to_position(self, seconds: float) -> int:
         """The input position, in samples, that the provider means by ``seconds``; clipped to what was sent."""
         if not self._begins:
-            return 0
+            return self._start
         offset = min(max(seconds * self._rate, 0.0), self._length)
         index = max(bisect_right(self._begins, offset + _EPSILON) - 1, 0)
         if self._silent[index]:

@@ -83,6 +83,7 @@ class Driver:
             sample_rate=ledger.format.sample_rate,
             clock=self._loop.time,
             backlog=lambda: self.backlog,
+            asked_at=lambda: self._flushes.asked_at if self._flushes else self._end_asked_at,
             on_overflow=self._on_overflow,
         )
         self._events = events
@@ -103,6 +104,7 @@ class Driver:
         self._attempt_began = 0.0
         self._ready_at: float | None = None
         self._first_given_at: float | None = None
+        self._end_asked_at: float | None = None
 
     # -- what the caller does --------------------------------------------------------------------------------------
 
@@ -226,6 +228,8 @@ class Driver:
             source = LedgerSource(ledger, self, start=start, requests=self._requests)
             sink = StreamSink(ledger, source, self, provider=self._provider, carries=self._runner.carries)
             self._source = source
+            for order in self._orders.values():
+                order.turns = self._runner.carries.turns  # which an update of the options may have changed
             self._attempt_began, self._ready_at = self._loop.time(), None
             error = await self._attempt(source, sink)
             self._source = None
@@ -361,8 +365,9 @@ class Driver:
         self.outbox.count(injected=seconds)
 
     def on_given(self, request: Request) -> None:  # noqa: D102
-        self._asked_at = self._loop.time()
         if isinstance(request, EndOfInput):
+            if self._end_asked_at is None:
+                self._end_asked_at = self._loop.time()
             self._set_deadline(self._drain_timeout)
         elif isinstance(request, FlushRequest):
             self._flushes.give(request)
@@ -418,10 +423,7 @@ class Driver:
         self.resolve_flushes()
 
     def resolve_flushes(self) -> None:  # noqa: D102
-        given = bool(self._flushes)
         self._flushes.resolve()
-        if given and not self._flushes and self._asked_at is not None:
-            self.outbox.timings.end_to_final = self._loop.time() - self._asked_at
 
     def _report_lost(self, spans: list[Span]) -> None:
         rate = self.ledger.format.sample_rate

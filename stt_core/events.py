@@ -150,14 +150,19 @@ class RecognitionUsage:
 
 @dataclass(slots=True)
 class StreamTimings:
-    """How fast a stream was; seconds, ``None`` until it happened.
+    """How fast a stream was: seconds of the event loop's clock but for the backlog; ``None`` until it happened.
 
     Attributes:
-        connect: from the start of the attempt to the provider being ready.
-        first_interim: from the first sample sent to the first interim or final text.
-        end_to_final: from the moment ``end_input()`` or ``flush()`` reached the provider to the last FINAL before it
-            acknowledged.
-        backlog: audio pushed and not yet sent.
+        connect: how long the connection in use took: from the start of the attempt, behind any wait before it, to the
+            provider being ready for audio. Credentials fetched and a process started are part of it.
+        first_interim: from the first audio given to a provider to the first text of the stream, interim or final. It
+            is set once. Silence at the beginning counts, and so do connections that were lost before.
+        end_to_final: from the moment ``flush()`` or ``end_input()`` was handed to the provider, behind all audio pushed
+            before, to the last FINAL up to its acknowledgement. A FINAL counts for the oldest flush that is open, else
+            for the end. When a connection is lost in between, the time runs on. A flush without a FINAL changes
+            nothing: the value is that of the one before.
+        backlog: seconds of audio pushed and not yet accepted by the provider's transport, at the moment of asking.
+            Audio that has to be sent again after a reconnect does not count.
     """
 
     connect: float | None = None

@@ -20,12 +20,13 @@ __all__ = ["Flushes"]
 
 
 class _Flush:
-    __slots__ = ("acknowledged", "future", "given", "request")
+    __slots__ = ("acknowledged", "asked_at", "future", "given", "request")
 
     def __init__(self, request: FlushRequest, future: asyncio.Future[list[SpeechEvent]]) -> None:
         self.request = request
         self.future = future
         self.given = False
+        self.asked_at: float | None = None
         self.acknowledged = False
 
 
@@ -62,6 +63,11 @@ class Flushes:
     def __bool__(self) -> bool:
         return bool(self._waiting)
 
+    @property
+    def asked_at(self) -> float | None:
+        """When the oldest was given to a provider for the first time, in seconds of the loop's clock."""
+        return self._waiting[0].asked_at if self._waiting else None
+
     def add(self, request: FlushRequest) -> asyncio.Future[list[SpeechEvent]]:
         """A caller waits; to be followed by :meth:`forget` when it gives up."""
         flush = _Flush(request, self._loop.create_future())
@@ -81,6 +87,8 @@ class Flushes:
         flush = self._find(request)
         if flush is not None:
             flush.given = True
+            if flush.asked_at is None:
+                flush.asked_at = self._loop.time()
         self.watch()
 
     def acknowledge(self, request: FlushRequest) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .channel import ChannelFull
@@ -28,6 +29,9 @@ class Outbox:
         events: where they go.
         provider: who says so, on events that do not say it themselves.
         sample_rate: of the audio as pushed.
+        clock: seconds of the event loop.
+        backlog: the seconds pushed and not sent, at any moment.
+        asked_at: when the provider was asked for the finals that come next; ``None`` for those that come by themselves.
         on_overflow: called once, with the error that the stream must end with, when nobody reads.
     """
 
@@ -37,15 +41,22 @@ class Outbox:
         *,
         provider: str,
         sample_rate: int,
+        clock: Callable[[], float],
+        backlog: Callable[[], float],
+        asked_at: Callable[[], float | None],
         on_overflow: Callable[[SlowConsumerError], None],
     ) -> None:
         self.finals: list[SpeechEvent] = []
         """Every FINAL so far."""
         self.timings = StreamTimings()
+        """So far, without the backlog; :meth:`measured` has all."""
         self.request_id: str | None = None
         self._events = events
         self._provider = provider
         self._rate = sample_rate
+        self._clock = clock
+        self._backlog = backlog
+        self._asked_at = asked_at
         self._on_overflow = on_overflow
         self._overflown = False
         self._tickets: dict[int | None, int] = {}  # of the unread interim of each channel
@@ -71,6 +82,9 @@ class Outbox:
             if not self.finals:
                 event.alternatives[0].prefix = ""
             self.finals.append(event)
+            asked_at = self._asked_at()
+            if asked_at is not None:
+                self.timings.end_to_final = self._clock() - asked_at
             self.report_usage()
         self._send(event)
 
@@ -113,9 +127,13 @@ class Outbox:
         if (self._sent, self._replayed, self._injected) != self._reported:
             usage = self._usage_since(self._reported)
             self._reported = (self._sent, self._replayed, self._injected)
-            now = self.timings
-            timings = StreamTimings(now.connect, now.first_interim, now.end_to_final, now.backlog)
-            self.announce(SpeechEvent(SpeechEventType.RECOGNITION_USAGE, recognition_usage=usage, timings=timings))
+            self.announce(
+                SpeechEvent(SpeechEventType.RECOGNITION_USAGE, recognition_usage=usage, timings=self.measured())
+            )
+
+    def measured(self) -> StreamTimings:
+        """The timings of this moment."""
+        return replace(self.timings, backlog=self._backlog())
 
     def _usage_since(self, then: tuple[int, int, float]) -> RecognitionUsage:
         sent, replayed = (self._sent - then[0]) / self._rate, (self._replayed - then[1]) / self._rate

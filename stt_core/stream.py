@@ -321,7 +321,8 @@ class RecognizeStream:
         if driver is None:
             return Transcript.from_finals([], duration=0.0)
         duration = driver.ledger.end / driver.ledger.format.sample_rate
-        return Transcript.from_finals([event.alternatives[0] for event in driver.outbox.finals], duration=duration)
+        finals = [event.alternatives[0] for event in driver.outbox.finals]
+        return Transcript.from_finals(finals, duration=duration, request_id=driver.outbox.request_id)
 
     @property
     def usage(self) -> RecognitionUsage:
@@ -338,8 +339,7 @@ class RecognizeStream:
         """How fast the stream was so far."""
         if self._driver is None:
             return StreamTimings()
-        timings = self._driver.outbox.timings
-        return StreamTimings(timings.connect, timings.first_interim, timings.end_to_final, self._driver.backlog)
+        return self._driver.outbox.measured()
 
     # -- life ------------------------------------------------------------------------------------------------------
 

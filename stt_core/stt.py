@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from .audio.frames import AudioFormat
 from .config import ModelConfig
-from .errors import STTTimeoutError, UnsupportedError
+from .errors import StreamClosedError, STTTimeoutError, UnsupportedError
 from .registry import get_provider, resolve, resolve_credentials
 from .stream import RecognizeStream
 
@@ -124,10 +124,12 @@ class STT(abc.ABC):
             AudioError: the audio cannot be read.
             ConfigError: an option is unknown or its value not accepted.
             STTTimeoutError: ``timeout`` passed.
+            StreamClosedError: after ``aclose()``.
             STTError: whatever else went wrong at the provider.
         """
         from .audio.decode import AudioInput
 
+        self._check_open()
         settings = self._settings.with_options(language=language, **options)
         source = AudioInput.from_any(audio, sample_rate=sample_rate, channels=channels, encoding=encoding)
         deadline = asyncio.timeout(timeout)
@@ -164,8 +166,10 @@ class STT(abc.ABC):
         Raises:
             AudioError: the format is not accepted.
             ConfigError: an option is unknown or its value not accepted.
+            StreamClosedError: after ``aclose()``.
             UnsupportedError: no event loop is running.
         """
+        self._check_open()
         settings = self._settings.with_options(language=language, **options)
         if settings.stream["channel_mode"] == "split":
             raise UnsupportedError("channel_mode=split is not available yet; several channels are mixed to one")
@@ -177,6 +181,10 @@ class STT(abc.ABC):
         if source is not None:
             stream.feed(source)
         return stream
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StreamClosedError("this STT is closed: make a new one", provider=self.provider_name)
 
     async def prewarm(self) -> None:
         """Does what takes time before the first audio comes: connects, or starts a process, where that can be done."""

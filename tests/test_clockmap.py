@@ -55,6 +55,15 @@ def test_time_never_runs_backwards(plan: list[tuple[str, int, int]], times: list
     assert not mapped or mapped[-1] <= position
 
 
+def test_silence_before_any_audio_is_where_the_connection_begins() -> None:
+    """What a provider says about it is not about the start of the call."""
+    clock = ClockMap(RATE, 3000)
+    clock.add_silence(0.5)
+    assert clock.to_position(0.2) == 3000
+    clock.add_audio(3000, 4000)
+    assert clock.to_position(0.7) == 3200
+
+
 def test_a_connection_from_the_start_needs_no_mapping() -> None:
     """The common case is recognised, and ends with the first discontinuity."""
     clock = ClockMap(RATE)

@@ -157,6 +157,7 @@ async def test_text_and_transcript_agree() -> None:
         transcript = await stream.transcript()
     assert "".join(pieces) == transcript.text == "hello big round world here we are again"
     assert transcript.duration == 4.5
+    assert transcript.request_id == "scripted-0"
     assert [word.text for word in transcript.words or ()] == transcript.text.split()
 
 
@@ -580,6 +581,17 @@ async def test_closing_the_stt_closes_its_streams() -> None:
     assert kinds(await reader) == ""
     with pytest.raises(StreamClosedError):
         await flusher
+
+
+@virtual_time
+async def test_a_closed_stt_opens_nothing() -> None:
+    """Neither streams nor files, and the error says why."""
+    stt = ScriptedSTT(HELLO)
+    await stt.aclose()
+    with pytest.raises(StreamClosedError, match="closed"):
+        stt.stream(sample_rate=RATE)
+    with pytest.raises(StreamClosedError, match="closed"):
+        await stt.recognize(CALL, sample_rate=RATE, encoding="pcm_s16le")
 
 
 @virtual_time

@@ -375,7 +375,7 @@ class _Connection:
             due = self._heard + patience / 2
             if now >= due:
                 self._pinged = True
-                self._spawn(self._ws.ping())
+                self._spawn(self._ws.ping)
                 due = self._heard + patience
         if within is not None:
             due = min(due, max(self._answered + within, now + within / 4))
@@ -386,10 +386,10 @@ class _Connection:
         for task in self._tasks:
             task.cancel()
 
-    def _spawn(self, work: Awaitable[None]) -> None:
+    def _spawn(self, work: Callable[[], Awaitable[None]]) -> None:
         async def run() -> None:
             try:
-                await work
+                await work()  # made here: a task that is cancelled before it begins would leave it never awaited
             except (ConnectionError, aiohttp.ClientError):
                 return  # the receiver hears of it in its own way
 

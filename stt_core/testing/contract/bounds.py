@@ -6,9 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
-from ... import stream as stream_module
 from ...errors import SlowConsumerError, STTError
 from ...events import SpeechEvent, SpeechEventType
 from .drive import Call, Speech
@@ -70,14 +68,13 @@ def longest_run(events: Sequence[SpeechEvent]) -> int:
 async def a_full_reserve_ends_the_stream(subject: Subject) -> None:
     """Beyond what is kept, the stream says why it cannot go on."""
     speech = Speech.of(subject.sample, 3)
-    with patch.object(stream_module, "RESERVE", SMALL_RESERVE):
-        async with Call.open(subject, speech, read=False) as call:
-            await call.speak()
-            call.stream.end_input()
-            with suppress(STTError, TimeoutError):
-                async with asyncio.timeout(subject.patience):
-                    await call.stream.transcript()
-            await call.finish()
+    async with Call.open(subject, speech, read=False, reserve=SMALL_RESERVE) as call:
+        await call.speak()
+        call.stream.end_input()
+        with suppress(STTError, TimeoutError):
+            async with asyncio.timeout(subject.patience):
+                await call.stream.transcript()
+        await call.finish()
     if call.hung:
         raise NotProven("the stream did not end")
     if not isinstance(call.error, SlowConsumerError):

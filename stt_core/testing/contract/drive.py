@@ -8,9 +8,11 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Unpack
+from unittest.mock import patch
 
 import numpy as np
 
+from ... import stream as stream_module
 from ...audio.encodings import SAMPLE_BYTES, encode
 from ...errors import StreamClosedError
 from ...events import SpeechData, SpeechEvent, SpeechEventType
@@ -78,7 +80,7 @@ class Speech:
             if starts:
                 data += silence(audio_format, pause)
             starts.append(audio_format.seconds(len(data)))
-            data += sample.data
+            data += sample.data if sample.placed is None else sample.placed(starts[-1])
         data += silence(audio_format, tail)
         words = [word for text in sample.words for word in split_words(text)]
         step = sample.duration / max(len(words), 1)
@@ -99,6 +101,7 @@ class Call:
         stt: to which it belongs.
         stream: the stream.
         events: what was read so far.
+        times: when each of them was read, by the event loop's clock.
         error: what iteration raised.
         hung: the stream did not end although it should have.
         carries: what the events can hold.
@@ -108,6 +111,7 @@ class Call:
         self.stt = stt
         self.stream = stream
         self.events: list[SpeechEvent] = []
+        self.times: list[float] = []
         self.error: Exception | None = None
         self.hung = False
         self.carries: Carries = subject.carries_of(stt)
@@ -120,29 +124,52 @@ class Call:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, subject: Subject, speech: Speech, *, read: bool = True, **options: Unpack[CommonOptions]
+        cls,
+        subject: Subject,
+        speech: Speech,
+        *,
+        read: bool = True,
+        reserve: int = stream_module.RESERVE,
+        **options: Unpack[CommonOptions],
     ) -> AsyncGenerator[Call]:
-        """A call on a fresh STT, read from the start unless ``read`` is false, and closed at the end."""
-        audio_format = speech.format
+        """A call on a fresh STT; see :meth:`on`."""
         async with subject.opened(speech.starts) as stt:
+            async with cls.on(stt, subject, speech, read=read, reserve=reserve, **options) as call:
+                yield call
+
+    @classmethod
+    @asynccontextmanager
+    async def on(
+        cls,
+        stt: STT,
+        subject: Subject,
+        speech: Speech,
+        *,
+        read: bool = True,
+        reserve: int = stream_module.RESERVE,
+        **options: Unpack[CommonOptions],
+    ) -> AsyncGenerator[Call]:
+        """A call, read from the start unless ``read`` is false, and closed at the end."""
+        audio_format = speech.format
+        with patch.object(stream_module, "RESERVE", reserve):  # of this stream only: the other end may have its own
             stream = stt.stream(
                 sample_rate=audio_format.sample_rate,
                 channels=audio_format.channels,
                 encoding=audio_format.encoding,
                 **options,
             )
-            call = cls(subject, speech, stt, stream)
-            if read:
-                call.start_reading()
-            try:
-                yield call
-            finally:
-                with suppress(Exception):  # how it closes is a promise of its own
-                    async with asyncio.timeout(CLOSE_SECONDS):
-                        await stream.aclose()
-                if (reader := call._reader) is not None:
-                    reader.cancel()
-                    await asyncio.wait([reader])
+        call = cls(subject, speech, stt, stream)
+        if read:
+            call.start_reading()
+        try:
+            yield call
+        finally:
+            with suppress(Exception):  # how it closes is a promise of its own
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await stream.aclose()
+            if (reader := call._reader) is not None:
+                reader.cancel()
+                await asyncio.wait([reader])
 
     @classmethod
     async def whole(cls, subject: Subject, speech: Speech, **options: Unpack[CommonOptions]) -> Call:
@@ -162,6 +189,7 @@ class Call:
         try:
             async for event in self.stream:
                 self.events.append(event)
+                self.times.append(asyncio.get_running_loop().time())
                 self._changed.set()
         except Exception as error:  # noqa: BLE001  (the check says what may end a stream, and what may not)
             self.error = error

@@ -71,7 +71,7 @@ async def peer_that_never_acknowledges_the_end(subject: Subject) -> None:
         raise NotProven("the subject has no way to keep the other end from answering")
     speech = Speech.of(subject.sample)
     for what, disturb in ways.items():
-        async with Call.open(subject, speech, drain_timeout=TIMEOUT_SECONDS) as call:
+        async with Call.open(subject, speech, drain_timeout=TIMEOUT_SECONDS, liveness_timeout=subject.patience) as call:
             await _speak_into_a_segment(call, speech)
             async with disturb(call.stt):
                 await call.speak(to=min(call.pushed + 0.2, speech.duration))
@@ -150,7 +150,9 @@ async def flush_gives_up_in_time(subject: Subject) -> None:
         raise NotProven("the subject has no way to keep the other end from answering")
     speech = Speech.of(subject.sample)
     for what, disturb in ways.items():
-        async with Call.open(subject, speech, flush_timeout=TIMEOUT_SECONDS) as call:
+        async with Call.open(
+            subject, speech, flush_timeout=TIMEOUT_SECONDS, liveness_timeout=subject.patience
+        ) as call:
             await _speak_into_a_segment(call, speech)
             async with disturb(call.stt):
                 try:

@@ -15,13 +15,17 @@ class Promise(enum.StrEnum):
     ORDER = "S1 order"
     CLOCK = "S2 clock"
     NO_LOSS = "S3 no silent loss"
+    LIVENESS = "S4 liveness"
     DRAIN = "S5 drain"
     FLUSH = "S6 flush"
     BOUNDS = "S7 bounds"
     CLOSE = "S8 close"
+    ERRORS = "S9 errors"
     USAGE = "S10 usage"
     UNKNOWN = "S11 unknown is None"
+    SECRETS = "S12 no secret leaks"
     AUDIO = "S13 honest audio"
+    UPDATE = "S14 update"
 
 
 class State(enum.StrEnum):

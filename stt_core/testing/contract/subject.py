@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     import aiohttp
 
     from ...audio.frames import AudioFormat
+    from ...events import SpeechEvent
     from ...provider import Carries, Kind
     from ...stt import STT
 
-__all__ = ["Disturbance", "Received", "Sample", "Subject"]
+__all__ = ["Disturbance", "Received", "Refusal", "Sample", "Subject", "Update"]
 
 CLOSE_SECONDS = 10.0
 
@@ -32,12 +33,14 @@ class Sample:
         format: of the data.
         words: what is said. At least four, or cuts cannot be told from chance.
         times: where each word lies in it, in seconds; ``None`` when that is not known.
+        placed: makes the data for the second at which it begins, where the audio itself tells the place.
     """
 
     data: bytes
     format: AudioFormat
     words: Sequence[str]
     times: Sequence[tuple[float, float]] | None = None
+    placed: Callable[[float], bytes] | None = None
 
     @property
     def duration(self) -> float:
@@ -51,6 +54,40 @@ class Received:
 
     format: AudioFormat
     data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """How the other end turns connections and requests away.
+
+    Args:
+        status: the HTTP status; ``None`` answers nothing at all.
+        message: the vendor's own words.
+        code: the vendor's code of the error.
+        request_id: the vendor's.
+        retry_after: seconds that the vendor asks to wait.
+        times: how many connections, or requests, are turned away; ``None`` for all.
+    """
+
+    status: int | None
+    message: str = "because of the moon"
+    code: str | None = None
+    request_id: str | None = None
+    retry_after: float | None = None
+    times: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """Options that change while a stream runs.
+
+    Args:
+        options: as for :meth:`stt_core.stream.RecognizeStream.update_options`.
+        arrived: whether the other end has them, or the events that came since show it.
+    """
+
+    options: Mapping[str, object]
+    arrived: Callable[[STT, Sequence[SpeechEvent]], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +114,13 @@ class Subject:
         received: what was sent upstream in each connection so far, as the other end saw it.
         with_session: as ``create``, with an HTTP session of the caller's; ``None`` for a provider that makes no
             requests.
+        garble: the other end says something that its protocol does not allow, once.
+        refuse: while entered, the other end turns new connections and requests away; gives what counts the attempts.
+        secrets: what ``create`` signs in with, and whatever else nobody may see.
+        leaks: the places, but for the headers that are made for it, in which the other end saw a secret.
+        update: options to change; where the provider changes none, those that it refuses.
+        environment: what has to be there before ``create``, such as servers; entered once for a run.
+        virtual_time: whether all of it can be run on a :class:`~stt_core.testing.clock.VirtualTimeLoop`.
     """
 
     name: str
@@ -94,6 +138,13 @@ class Subject:
     babble: Disturbance | None = None
     received: Callable[[STT], Sequence[Received]] | None = None
     with_session: Callable[[aiohttp.ClientSession], Awaitable[STT]] | None = None
+    garble: Callable[[STT], Awaitable[None]] | None = None
+    refuse: Callable[[STT, Refusal], AbstractAsyncContextManager[Callable[[], int]]] | None = None
+    secrets: Sequence[str] = field(default=(), repr=False)
+    leaks: Callable[[STT], Sequence[str]] | None = None
+    update: Update | None = None
+    environment: Callable[[], AbstractAsyncContextManager[object]] = nullcontext
+    virtual_time: bool = False
 
     @asynccontextmanager
     async def opened(self, starts: Sequence[float] = ()) -> AsyncGenerator[STT]:
