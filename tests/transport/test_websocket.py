@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from stt_core.errors import (
     AuthenticationError,
     BadRequestError,
     ConnectionLostError,
+    DrainTimeoutError,
     RateLimitError,
     ServerError,
     STTError,
@@ -25,6 +27,7 @@ from stt_core.events import SpeechData, SpeechEvent, SpeechEventType
 from stt_core.provider import Capabilities, Carries, ModelFamily, Provider
 from stt_core.registry import registered
 from stt_core.stt import STT
+from stt_core.testing.clock import virtual_time
 from stt_core.testing.scripted import ScriptedOptions
 from stt_core.transport.codec import (
     Acknowledged,
@@ -413,6 +416,15 @@ async def test_a_healthy_silence_is_not_a_dead_peer() -> None:
             stream.end_input()
             assert finals([event async for event in stream]) == WORDS
     assert server.attempts == 1
+
+
+@virtual_time
+async def test_an_end_at_the_moment_of_a_ping_leaves_nothing_behind() -> None:
+    """The deadlines' defaults are the same 10 s: what is given up then is no coroutine that nobody awaited."""
+    async with vendor(Behaviour(acknowledges_end=False)) as (_, client):
+        with pytest.raises(DrainTimeoutError):
+            await listen(client(), liveness_timeout=10.0, drain_timeout=10.0)
+    gc.collect()
 
 
 async def test_audio_waits_for_readiness() -> None:
