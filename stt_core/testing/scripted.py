@@ -102,6 +102,7 @@ def utterance(
         turns: START and END as well.
     """
     texts = text.split()
+    start, end = round(start, 6), round(end, 6)  # as the words' times are: END must not sort before its FINAL
     length = (end - start) / len(texts)
     words = [
         Word(word, round(start + index * length, 6), round(start + (index + 1) * length, 6), 0.9)

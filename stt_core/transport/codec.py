@@ -76,7 +76,6 @@ class CodecPolicy:
     """How the runner treats this wire.
 
     Attributes:
-        chunk_seconds: audio is joined to messages of at least this length.
         ready: whether the handshake is enough, or the codec's :class:`Opened` is waited for.
         flush: how to finalise on demand: by the codec's own message, by injected silence, or by a planned reconnect.
         flush_silence: seconds of silence that make the vendor finalise, with ``flush="silence"``.
@@ -89,7 +88,6 @@ class CodecPolicy:
         end_close_codes: close codes that are a clean end once the end was asked for.
     """
 
-    chunk_seconds: float = 0.05
     ready: Literal["handshake", "message"] = "handshake"
     flush: Literal["native", "silence", "reconnect"] = "native"
     flush_silence: float = 1.0
@@ -177,7 +175,10 @@ class Codec(Protocol):
         ...
 
     def audio(self, data: bytes) -> Message:
-        """A chunk of audio, in :attr:`audio_format`."""
+        """A chunk of audio, in :attr:`audio_format`.
+
+        The ledger has joined whatever was pushed to 50 ms; before a flush and the end it is less.
+        """
         ...
 
     def flush(self) -> Iterable[Message]:
