@@ -55,7 +55,7 @@ def _refused(value: object, at: At, says: str, hint: str = "") -> RefusedError:
 def _show(value: object) -> str:
     """The value for a message: nothing in it that may be a secret, and no more than fits."""
     if isinstance(value, str):
-        if is_secret_text(value) or value.lstrip().startswith("{"):
+        if is_secret_text(value) or "@" in value or value.lstrip().startswith("{"):
             return "a value that is not shown"
         return repr(str(value) if len(value) <= 60 else value[:59] + "…")
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 1 << 63):

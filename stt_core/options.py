@@ -45,6 +45,11 @@ __all__ = [
 
 _Seconds = Annotated[float, Range(gt=0), Unit("s")]
 _URL = Pattern(r"(https?|wss?)://[^\s/?#]+[^\s]*", "a URL that begins with http://, https://, ws:// or wss://")
+# A user and a password are percent-encoded, as in any URL.
+_PROXY = Pattern(
+    r"https?://([^\s/?#@]*@)?(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:\d{1,5})?/?",
+    "http://host:port, with user:password@ before the host where it is asked for",
+)
 
 
 class STTOptions(TypedDict, total=False):
@@ -81,7 +86,7 @@ class STTOptions(TypedDict, total=False):
     ]
     proxy: Annotated[
         str | None,
-        Pattern(r"https?://[^\s]+", "a URL that begins with http:// or https://"),
+        _PROXY,
         Doc("The HTTP proxy to go through."),
         Default(None, "HTTPS_PROXY, HTTP_PROXY and NO_PROXY of the environment"),
     ]

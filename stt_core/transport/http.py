@@ -16,11 +16,13 @@ from yarl import URL
 
 from ..errors import APIError, ConfigError, ConnectionLostError, ProtocolError, STTError
 from ..retry import RetryBudget, RetryPolicy
+from .hiding import hiding
 from .route import Route, refused_by_proxy
 
 if TYPE_CHECKING:
     from ..options import STTSettings
     from .codec import Handshake
+    from .hiding import Hide
 
 __all__ = ["ErrorFrom", "FormPart", "HttpClient", "HttpResponse", "Socket", "error_from_status", "retry_after"]
 
@@ -86,10 +88,11 @@ class HttpResponse:
 
 @dataclass(slots=True)
 class Socket:
-    """An open WebSocket and what its handshake answered."""
+    """An open WebSocket, what its handshake answered, and what takes its secrets out of a text."""
 
     ws: aiohttp.ClientWebSocketResponse
     headers: Mapping[str, str]
+    hide: Hide
 
 
 @dataclass(slots=True)
@@ -173,11 +176,15 @@ class HttpClient:
     ) -> None:
         self._provider = provider
         self._settings = settings
+        del settings  # an error is raised from this frame, and a proxy may have a password
         self._session = session
         self._owned = session is None
         self._error_from = error_from or error_from_status
         self._route = Route(
-            provider, proxy=settings["proxy"], ssl_setting=settings["ssl"], follow_environment=session is None
+            provider,
+            proxy=self._settings["proxy"],
+            ssl_setting=self._settings["ssl"],
+            follow_environment=session is None,
         )
 
     async def aclose(self) -> None:
@@ -213,7 +220,7 @@ class HttpClient:
             _handshake.reset(token)
         if ws is None:
             raise error
-        return Socket(ws, box.headers)
+        return Socket(ws, box.headers, hiding(handshake.headers))
 
     async def _ws_connect(
         self, handshake: Handshake, box: _Refusal
@@ -232,9 +239,9 @@ class HttpClient:
                 ssl=self._route.ssl,
             )
         except _Redirected as redirected:
-            return None, self._refused(redirected.status, box.headers, b"")
+            return None, self._refused(redirected.status, box.headers, b"", handshake.headers)
         except aiohttp.WSServerHandshakeError as refused:
-            return None, self._refused(refused.status, refused.headers or box.headers, box.body)
+            return None, self._refused(refused.status, refused.headers or box.headers, box.body, handshake.headers)
         except ConfigError as wrong:
             return None, wrong
         except (aiohttp.ClientError, OSError, ValueError) as failure:
@@ -320,7 +327,8 @@ class HttpClient:
             ):
                 if not 200 <= response.status < 300:
                     refusal = await _read(response, MAX_ERROR_BODY)
-                    return None, self._refused(response.status, response.headers, refusal[:MAX_ERROR_BODY])
+                    refusal = refusal[:MAX_ERROR_BODY]
+                    return None, self._refused(response.status, response.headers, refusal, request.headers)
                 answer = await _read(response, max_body)
                 if len(answer) > max_body:
                     return None, ProtocolError(
@@ -336,7 +344,8 @@ class HttpClient:
 
     # -- errors ----------------------------------------------------------------------------------------------------
 
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> STTError:
+    def _refused(self, status: int, headers: Mapping[str, str], body: bytes, sent: Mapping[str, str]) -> STTError:
+        body = hiding(sent)(body.decode("latin-1")).encode("latin-1")
         if 300 <= status < 400:
             error: STTError = _moved(status, headers)
         elif status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:

@@ -46,7 +46,6 @@ class Route:
     def __init__(
         self, provider: str, *, proxy: str | None, ssl_setting: bool | ssl.SSLContext | str, follow_environment: bool
     ) -> None:
-        self.ssl = _ssl_context(ssl_setting)
         self._provider = provider
         self._follow_environment = follow_environment
         self._proxy = _proxy_url(proxy or "")
@@ -54,6 +53,7 @@ class Route:
         del proxy  # an error is raised from this frame
         if given and self._proxy is None:
             raise _unusable("proxy")
+        self.ssl = _ssl_context(ssl_setting)
 
     def proxy_for(self, url: URL) -> URL | None:
         """The proxy to take, with its password.
@@ -80,6 +80,13 @@ class Route:
             host = None
         if host is None or isinstance(failure, aiohttp.InvalidURL):
             return ConfigError("the URL to connect to is none: see base_url", provider=self._provider)
+        if isinstance(failure, ValueError) and not isinstance(failure, aiohttp.ClientError | OSError):
+            # aiohttp's, before anything is sent: above all a token, and a user in the URL, for the same header.
+            return ConfigError(
+                "the request cannot be made: base_url, with a user and password in it or not, and the credentials do "
+                "not go together",
+                provider=self._provider,
+            )
         error = _failure(failure, host)
         error.provider = self._provider
         return error

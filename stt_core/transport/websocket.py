@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..registry import Carries, Resolved
     from ..runner import AudioSource, EventSink, SourceItem
     from .codec import Codec, Handshake, Incoming, Message
-    from .http import HttpClient
+    from .http import HttpClient, Socket
 
 __all__ = ["WebSocketRunner"]
 
@@ -34,6 +34,9 @@ PACE_BURST_SECONDS = 1.0
 
 LAST_WORDS_SECONDS = 1.0
 """For a close frame to arrive after a send has failed."""
+
+CUT_WORD_SECONDS = 1.0
+"""What is sent again after a planned reconnect, unless a FINAL's times reach further."""
 
 _SILENCE = {"pcm_mulaw": b"\xff", "pcm_alaw": b"\xd5"}
 
@@ -71,7 +74,7 @@ class WebSocketRunner:
         codec = self._codec(self._settings, source.format)
         source.convert(codec.audio_format)
         socket = await self._client.connect(await self._handshake(codec))
-        connection = _Connection(socket.ws, codec, source, sink, self._settings, socket.headers.get("X-Request-Id"))
+        connection = _Connection(socket, codec, source, sink, self._settings)
         try:
             await connection.serve()
         finally:
@@ -94,22 +97,22 @@ class _Connection:
 
     def __init__(
         self,
-        ws: aiohttp.ClientWebSocketResponse,
+        socket: Socket,
         codec: Codec,
         source: AudioSource,
         sink: EventSink,
         settings: Resolved,
-        request_id: str | None,
     ) -> None:
         self.settings = settings
-        self._ws = ws
+        self._ws = socket.ws
+        self._hide = socket.hide
         self._codec = codec
         self._policy = codec.policy
         self._source = source
         self._sink = sink
         self._provider = settings.provider.name
         self._log = logging.LoggerAdapter(logging.getLogger(f"stt_core.{self._provider}"), sink.log_context)
-        self._request_id = request_id
+        self._request_id = socket.headers.get("X-Request-Id")
         self._loop = asyncio.get_running_loop()
         self._opened = self._loop.create_future()
         self._finished = self._loop.create_future()
@@ -247,19 +250,23 @@ class _Connection:
         await self._write(self._codec.end())
 
     async def _finish(self) -> None:
-        """Ends this session before a planned reconnect, with everything said; what it does not say is replayed."""
+        """Ends this session before a planned reconnect, with everything said; what it does not say is replayed.
+
+        A word may have been cut in two. Times tell where it began; without them, whether somebody was speaking.
+        """
+        cut = self._in_turn or self._codec.carries.times == "session"
         await self._end()
         try:
             async with asyncio.timeout(self.settings.stream["drain_timeout"]):
                 await asyncio.shield(self._finished)
         except TimeoutError:
             return
-        self._sink.settle(self._sent_seconds)
+        self._sink.settle(self._sent_seconds - (CUT_WORD_SECONDS if cut else 0.0))
 
     # -- receiving -------------------------------------------------------------------------------------------------
 
     async def _receive(self) -> None:
-        ws, decode, take = self._ws, self._codec.receive, self._take
+        ws, hide, decode, take = self._ws, self._hide, self._codec.receive, self._take
         while not self._finished.done():
             message = await ws.receive()
             self._heard = self._loop.time()
@@ -267,15 +274,19 @@ class _Connection:
             kind = message.type
             if kind is aiohttp.WSMsgType.TEXT or kind is aiohttp.WSMsgType.BINARY:
                 self._answered, self._sent_since = self._heard, False
+                data: Message = hide(message.data) if kind is aiohttp.WSMsgType.TEXT else message.data
+                del message  # errors are raised from here, and as it came it may quote the key
                 if self._log.isEnabledFor(logging.DEBUG):
-                    self._log.debug("received %s", scrub(message.data))
-                for item in decode(message.data):
+                    self._log.debug("received %s", scrub(data))
+                for item in decode(data):
                     take(item)
             elif kind is aiohttp.WSMsgType.PING:
                 await ws.pong(message.data)
             elif kind in (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSING, aiohttp.WSMsgType.CLOSED):
-                reason = message.extra if isinstance(message.extra, str) else ""
-                self._on_close(ws.close_code if message.data is None else message.data, reason)
+                reason = hide(message.extra) if isinstance(message.extra, str) else ""
+                code: object = ws.close_code if message.data is None else message.data
+                del message
+                self._on_close(code, reason)
             elif kind is aiohttp.WSMsgType.ERROR:
                 raise ConnectionLostError(
                     f"{self._provider} broke the WebSocket protocol: {message.data}", provider=self._provider

@@ -6,7 +6,7 @@ import base64
 import os
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -262,6 +262,27 @@ async def test_a_proxy_that_is_not_there(call: Call, ca: ThrowawayCA, monkeypatc
             await call(http, server.url)
         assert not server.connections + server.requests
     check_silent(caught.value, PASSWORD, KEY)
+
+
+PROXIES = {
+    "http://proxy:3128": True,
+    "https://proxy.example.com/": True,
+    "http://me:p%40ss:w@[::1]:3128": True,
+    "proxy:3128": False,
+    "socks5://proxy:1080": False,
+    "http://me:p@ss@proxy": False,
+    "http://me:p/ss@proxy": False,
+    "http://proxy:port": False,
+    "http://proxy/path": False,
+}
+
+
+@pytest.mark.parametrize(("url", "accepted"), PROXIES.items())
+def test_an_option_that_is_no_proxy_is_refused_before_anything_is_sent(url: str, accepted: bool) -> None:
+    """It says how one is given; a password that is not percent-encoded would end in the wrong place."""
+    with nullcontext() if accepted else pytest.raises(ConfigError, match="http://host:port") as caught:
+        CartesiaSTT("ink-whisper", api_key=KEY, proxy=url)
+    assert accepted or "ss@" not in str(caught)
 
 
 @both

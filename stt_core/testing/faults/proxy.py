@@ -159,7 +159,7 @@ class ConnectProxy:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._pump(reader, back, lambda size: _add(tunnel, sent=size)))
                 both.create_task(self._pump(there, writer, lambda size: _add(tunnel, received=size)))
-        except* ConnectionError:
+        except* OSError:  # one side is gone, or was never told that the other is
             pass
         finally:
             await _close(back)
