@@ -320,8 +320,7 @@ def parse(message: str | bytes) -> Mapping[str, object]:
     from pydantic_core import from_json
 
     try:
-        # Keys only: the cache of values of the oldest pydantic-core mixes texts up that are not ASCII.
-        found: object = from_json(message, cache_strings="keys")
+        found: object = from_json(message)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -81,7 +81,7 @@ class HttpResponse:
         from pydantic_core import from_json
 
         try:
-            return from_json(self.body, cache_strings="none")
+            return from_json(self.body)
         except ValueError:
             raise ProtocolError(f"the answer is not JSON: {self.body[:80]!r}") from None
 

@@ -255,3 +255,9 @@ def test_half_floats_are_the_same_samples_in_half_the_bytes() -> None:
 def test_javanese_has_a_code_of_its_own() -> None:
     """3.2: jw, where BCP-47 has jv; nothing said is nothing known."""
     assert (tag_of("jw"), tag_of("en"), tag_of("")) == ("jv", "en", None)
+
+
+def test_escaped_text_is_read_as_what_it_stands_for() -> None:
+    """Also with the oldest JSON parser that is accepted: the one before it damaged such texts."""
+    message = r'{"type":"transcript","request_id":"r","text":"\u8a9e,,, \u00e9 \ud83d\ude00","is_final":true}'
+    assert parse(message)["text"] == "語,,, é 😀"
