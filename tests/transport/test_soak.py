@@ -12,7 +12,7 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "soak.py"
 def test_streams_over_a_bad_network_lose_no_word_and_leave_nothing() -> None:
     """Ten at a time, for seconds: drops are survived, all words are there, no task, socket or exception is left."""
     ran = subprocess.run(
-        [sys.executable, SCRIPT, "5", "--streams", "10", "--pace", "4", "--seed", "3"],
+        [sys.executable, SCRIPT, "4", "--streams", "10", "--pace", "3", "--seed", "3"],
         capture_output=True,
         text=True,
         timeout=120,
