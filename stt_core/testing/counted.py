@@ -4,7 +4,7 @@ A recogniser behind a socket hears what it is sent, wherever in a call that was.
 its own connection began; with counted audio it sees from the samples where in the caller's audio they lie. A test can
 cut a connection anywhere, also behind a server half, and know which words must come.
 
-16 bit samples only, and no resampling on the way: the count is in their amplitude.
+No resampling on the way: the count is in the amplitude of 16 bit samples.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from .scripted import ScriptedRunner, ScriptedSTT
 
@@ -46,9 +47,8 @@ def counted_audio(seconds: float, *, voiced: Sequence[tuple[float, float]], samp
     return np.where(loud, (_FLOOR + step) * np.where(position % 2, 1, -1), 0).astype("<i2").tobytes()
 
 
-def _find(data: bytes, sample_rate: int) -> int | None:
-    """The position of the first sample in ``data``; ``None`` where nothing counted tells it."""
-    levels = np.abs(np.frombuffer(data, "<i2").astype(np.int32))
+def _find(levels: npt.NDArray[np.int32], sample_rate: int) -> int | None:
+    """The position of the first sample; ``None`` where nothing counted tells it."""
     changes = np.flatnonzero((levels[1:] != levels[:-1]) & (levels[1:] >= _FLOOR)) + 1
     if not len(changes):
         return None
@@ -57,19 +57,23 @@ def _find(data: bytes, sample_rate: int) -> int | None:
 
 
 class CountedRunner(ScriptedRunner):
-    """A scripted runner that takes positions from the audio."""
+    """A scripted runner that takes positions from the audio, and hears no word in silence."""
 
     async def run(self, source: AudioSource, sink: EventSink) -> None:
         """See :meth:`stt_core.runner.Runner.run`."""
         self._at: int | None = None
         self._before = 0
+        self.voiced = 0.0
+        self.finalizes = True
         self._sample_rate = source.format.sample_rate
+        source.convert(replace(source.format, channels=1, encoding="pcm_s16le"))
         await super().run(source, sink)
 
     def locate(self, chunk: AudioChunk) -> AudioChunk | None:
         """The chunk with the positions that its samples say."""
         length = chunk.end - chunk.start
-        found = _find(chunk.data, self._sample_rate)
+        levels = np.abs(np.frombuffer(chunk.data, "<i2").astype(np.int32))
+        found = _find(levels, self._sample_rate)
         if found is None and self._at is None:
             self._before += length  # silence from the start, which the first count will place
             return None
@@ -77,6 +81,9 @@ class CountedRunner(ScriptedRunner):
         if start is None:
             return None
         self._at = start + length
+        loud = np.flatnonzero(levels)
+        if len(loud):
+            self.voiced = (start + int(loud[-1]) + 1) / self._sample_rate
         start, self._before = start - self._before, 0
         return replace(chunk, start=max(start, 0), end=self._at)
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
@@ -43,6 +44,7 @@ _START = SpeechEventType.START_OF_SPEECH
 _INTERIM = SpeechEventType.INTERIM_TRANSCRIPT
 _FINAL = SpeechEventType.FINAL_TRANSCRIPT
 _END = SpeechEventType.END_OF_SPEECH
+_ROUNDING_SECONDS = 0.005
 _TEXTS = (_INTERIM, SpeechEventType.PREFLIGHT_TRANSCRIPT, _FINAL)
 
 FULL = Carries(
@@ -166,6 +168,10 @@ class ScriptedRunner:
         self.connections = 0
         self.heard: list[tuple[int, int]] = []
         """What each connection was sent, as positions."""
+        self.voiced = math.inf
+        """The second up to which there was a voice in it; one that listens knows."""
+        self.finalizes = False
+        """Whether a flush, and the end, make a FINAL of half an utterance."""
 
     async def run(self, source: AudioSource, sink: EventSink) -> None:
         """See :class:`stt_core.runner.Runner`."""
@@ -220,6 +226,8 @@ class _Session:
         self._rate = source.format.sample_rate
         self._stretches: list[tuple[float, float]] = []  # (caller's seconds, own seconds) where a stretch begins
         self._own = 0.0
+        self._open: Cue | None = None  # the interim that no FINAL has replaced
+        self._told = -math.inf  # the second up to which a FINAL has told everything
 
     def hear(self, chunk: AudioChunk) -> None:
         """Takes audio, and says what it hears in it."""
@@ -238,12 +246,29 @@ class _Session:
         """Says what is due."""
         rest: list[Cue] = []
         for cue in self._cues:
-            if (cue.spoken if finalize else cue.at) > self.heard + 1e-9:
+            if (cue.spoken if finalize else cue.at) > self.heard + 1e-9 or not self._voiced(cue):
                 rest.append(cue)
-            elif (event := self._as_heard(cue)) is not None:
-                exact = self._runner.exact and event.type is _FINAL
-                self._sink.emit(event, settled=self._to_own(cue.spoken) if exact else None)
+            else:
+                self._say(cue)
         self._cues = rest
+        if finalize and self._runner.finalizes and self._open is not None:
+            final = replace(self._open, event=replace(self._open.event, type=_FINAL))
+            self._say(final)
+            self._told = final.spoken
+
+    def _say(self, cue: Cue) -> None:
+        kind = cue.event.type
+        if kind is _INTERIM or kind is _FINAL:
+            self._open = cue if kind is _INTERIM else None
+        event = self._as_heard(cue)
+        if event is not None:
+            exact = self._runner.exact and kind is _FINAL
+            self._sink.emit(event, settled=self._to_own(cue.spoken) if exact else None)
+
+    def _voiced(self, cue: Cue) -> bool:
+        # A start is where the voice begins, all else where it has ended.
+        margin = _ROUNDING_SECONDS if cue.event.type is _START else -_ROUNDING_SECONDS
+        return cue.spoken + margin <= self._runner.voiced
 
     def _as_heard(self, cue: Cue) -> SpeechEvent | None:
         """The event as this connection would give it: the words that it heard, its own times, what its wire carries."""
@@ -282,9 +307,11 @@ class _Session:
             data.words = None
 
     def _was_sent(self, word: Word) -> bool:
-        """A recogniser makes a word out of its second half, too, but not out of less."""
+        """A recogniser makes a word out of its second half, too, but not out of less. And it tells a word once."""
         if word.start_time is None or word.end_time is None:
             return True
+        if word.end_time <= self._told:
+            return False
         middle = (word.start_time + word.end_time) / 2
         index = bisect_right([start for start, _ in self._stretches], middle) - 1
         if index < 0:

@@ -38,6 +38,9 @@ LAST_WORDS_SECONDS = 1.0
 CUT_WORD_SECONDS = 1.0
 """What is sent again after a planned reconnect, unless a FINAL's times reach further."""
 
+TICK_SECONDS = 0.001
+"""A timer may come early by the clock's resolution, and would be set again for a moment that has come."""
+
 _SILENCE = {"pcm_mulaw": b"\xff", "pcm_alaw": b"\xd5"}
 
 
@@ -372,7 +375,7 @@ class _Connection:
 
     def _keep_watch(self) -> None:
         """Notices a peer that is silent: a ping at half of ``liveness_timeout``, the end at the whole of it."""
-        now = self._loop.time()
+        now = self._loop.time() + TICK_SECONDS
         patience = self.settings.stream["liveness_timeout"]
         within = self._policy.progress_within
         if now - self._heard >= patience:

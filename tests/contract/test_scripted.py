@@ -9,7 +9,7 @@ import pytest
 from stt_core.audio.frames import AudioFormat
 from stt_core.testing.clock import virtual_time_run
 from stt_core.testing.contract import NotProven, Promise, State, Subject, prove, prove_all
-from stt_core.testing.contract.scripted import InjectingRunner, scripted_subject
+from stt_core.testing.contract.scripted import InjectingRunner, ReconnectingRunner, scripted_subject
 from stt_core.testing.scripted import FULL
 
 UNTIMED = replace(FULL, times="none", words=False)
@@ -24,6 +24,8 @@ SUBJECTS = [
     scripted_subject("exact, with injected silence", exact=True, runner=InjectingRunner),
     scripted_subject("untimed", carries=UNTIMED),
     scripted_subject("untimed, exact", carries=UNTIMED, exact=True),
+    scripted_subject("timed, with a new connection for other options", runner=ReconnectingRunner),
+    scripted_subject("exact, with a new connection for other options", exact=True, runner=ReconnectingRunner),
     scripted_subject("finals only", carries=BARE),
     scripted_subject("finals only, exact", carries=BARE, exact=True),
 ]
@@ -40,8 +42,9 @@ def test_it_keeps(subject: Subject, promise: Promise) -> None:
 @pytest.mark.parametrize(
     ("without", "doubtful"),
     [
-        ("drop", {Promise.ORDER, Promise.CLOCK, Promise.NO_LOSS, Promise.USAGE}),
-        ("hold", {Promise.NO_LOSS}),
+        ("drop", {Promise.ORDER, Promise.CLOCK, Promise.NO_LOSS, Promise.ERRORS, Promise.USAGE}),
+        ("hold", {Promise.NO_LOSS, Promise.LIVENESS}),
+        ("update", {Promise.UPDATE}),
     ],
 )
 def test_what_it_cannot_be_put_to_is_not_proven(without: str, doubtful: set[Promise]) -> None:
@@ -56,15 +59,18 @@ def test_a_peer_that_always_answers_proves_neither_end_nor_flush() -> None:
     """Someone has to have seen what happens when it does not."""
     subject = replace(scripted_subject(), hold=None, mute=None, babble=None)
     report = virtual_time_run(prove_all(subject))
-    assert set(report.in_state(State.NOT_PROVEN)) == {Promise.DRAIN, Promise.FLUSH, Promise.NO_LOSS}
+    unknown = {Promise.DRAIN, Promise.FLUSH, Promise.NO_LOSS, Promise.LIVENESS}
+    assert set(report.in_state(State.NOT_PROVEN)) == unknown
     with pytest.raises(NotProven, match="S5 drain"):
         report[Promise.DRAIN].require()
 
 
-def test_a_provider_with_requests_needs_a_session_to_be_proven() -> None:
-    """Only a local one makes none."""
-    outcome = virtual_time_run(prove(replace(scripted_subject(), kind="socket"), Promise.CLOSE))
-    assert outcome.state is State.NOT_PROVEN
+@pytest.mark.parametrize("promise", [Promise.CLOSE, Promise.ERRORS, Promise.SECRETS])
+def test_what_only_a_network_has_is_asked_of_who_uses_one(promise: Promise) -> None:
+    """A local provider makes no requests, is refused by nobody and has no secret; any other cannot opt out."""
+    bare = replace(scripted_subject(), refuse=None, garble=None)
+    assert virtual_time_run(prove(bare, promise)).state is State.PROVEN
+    assert virtual_time_run(prove(replace(bare, kind="socket"), promise)).state is State.NOT_PROVEN
 
 
 def test_a_provider_that_fails_on_the_kit_is_not_proven() -> None:

@@ -13,9 +13,10 @@ cannot be put to is reported as NOT PROVEN, which is never a pass. The checks ru
 
 from __future__ import annotations
 
-from .kit import CHECKS, prove, prove_all
+from .kit import CHECKS, prove, prove_all, prove_now
 from .report import NotProven, Outcome, Promise, PromiseBroken, Report, State
-from .subject import Disturbance, Received, Sample, Subject
+from .scripted import subjects
+from .subject import Disturbance, Received, Refusal, Sample, Subject, Update
 
 __all__ = [
     "CHECKS",
@@ -25,10 +26,14 @@ __all__ = [
     "Promise",
     "PromiseBroken",
     "Received",
+    "Refusal",
     "Report",
     "Sample",
     "State",
     "Subject",
+    "Update",
     "prove",
     "prove_all",
+    "prove_now",
+    "subjects",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from ...provider import Carries
     from ...stream import RecognizeStream
     from ...stt import STT
+    from ...transcript import Transcript
     from .subject import Sample, Subject
 
-__all__ = ["Call", "Speech", "missing_words", "pairs", "silence", "split_words"]
+__all__ = ["Call", "Speech", "missing_words", "pairs", "recognize", "require_all", "silence", "split_words"]
 
 FRAME_SECONDS = 0.02
 PAUSE_SECONDS = 1.5
@@ -133,9 +135,11 @@ class Call:
         **options: Unpack[CommonOptions],
     ) -> AsyncGenerator[Call]:
         """A call on a fresh STT; see :meth:`on`."""
-        async with subject.opened(speech.starts) as stt:
-            async with cls.on(stt, subject, speech, read=read, reserve=reserve, **options) as call:
-                yield call
+        async with (
+            subject.opened(speech.starts) as stt,
+            cls.on(stt, subject, speech, read=read, reserve=reserve, **options) as call,
+        ):
+            yield call
 
     @classmethod
     @asynccontextmanager
@@ -314,6 +318,48 @@ class Call:
         """
         if not self.reconnects:
             raise NotProven("the connection was to be dropped, and no RECONNECTING came")
+
+
+async def recognize(subject: Subject, stt: STT, speech: Speech, **options: Unpack[CommonOptions]) -> Transcript:
+    """The speech as a file.
+
+    Raises:
+        NotProven: it does not come back within the subject's patience.
+        STTError: what the STT raises.
+    """
+    work = asyncio.create_task(
+        stt.recognize(
+            speech.data,
+            sample_rate=speech.format.sample_rate,
+            channels=speech.format.channels,
+            encoding=speech.format.encoding,
+            **options,
+        )
+    )
+    # Files are read in threads. A timer of a virtual clock would be over before they have begun.
+    loop = asyncio.get_running_loop()
+    watch = threading.Timer(subject.patience, loop.call_soon_threadsafe, (work.cancel,))
+    watch.daemon = True
+    watch.start()
+    try:
+        await asyncio.wait([work])
+    finally:
+        watch.cancel()
+        work.cancel()
+    if work.cancelled():
+        raise NotProven("recognize() did not come back")
+    return work.result()
+
+
+def require_all(subject: Subject, speech: Speech, call: Call) -> None:
+    """For checks that need the stream to have gone on; losing words is a promise of its own.
+
+    Raises:
+        NotProven: words went missing.
+    """
+    missing = missing_words(speech.words, call.words)
+    if len(missing) > int(subject.word_tolerance * len(speech.words)):
+        raise NotProven(f"{' '.join(missing)!r} went missing: {' '.join(call.words)!r}")
 
 
 def missing_words(expected: Sequence[str], got: Sequence[str]) -> list[str]:

@@ -150,9 +150,7 @@ async def flush_gives_up_in_time(subject: Subject) -> None:
         raise NotProven("the subject has no way to keep the other end from answering")
     speech = Speech.of(subject.sample)
     for what, disturb in ways.items():
-        async with Call.open(
-            subject, speech, flush_timeout=TIMEOUT_SECONDS, liveness_timeout=subject.patience
-        ) as call:
+        async with Call.open(subject, speech, flush_timeout=TIMEOUT_SECONDS, liveness_timeout=subject.patience) as call:
             await _speak_into_a_segment(call, speech)
             async with disturb(call.stt):
                 try:
@@ -168,10 +166,12 @@ async def flush_gives_up_in_time(subject: Subject) -> None:
                     )
     if subject.mute is not None:
         quiet = Speech.of(subject.sample, 0)
-        async with Call.open(subject, quiet, flush_timeout=TIMEOUT_SECONDS) as call, subject.mute(call.stt):
-            await call.speak()
-            if finals := await _flush(subject, call, "over silence that nobody acknowledges"):
-                raise PromiseBroken(Promise.FLUSH, f"flush() over silence returned {texts(finals)!r}")
+        async with Call.open(subject, quiet, flush_timeout=TIMEOUT_SECONDS) as call:
+            await call.comes(lambda call: bool(call.of_type(SpeechEventType.CONNECTED)))
+            async with subject.mute(call.stt):
+                await call.speak()
+                if finals := await _flush(subject, call, "over silence that nobody acknowledges"):
+                    raise PromiseBroken(Promise.FLUSH, f"flush() over silence returned {texts(finals)!r}")
 
 
 async def _flush(subject: Subject, call: Call, when: str) -> list[SpeechEvent]:

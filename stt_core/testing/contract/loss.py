@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...errors import STTError
 from ...events import SpeechEventType
-from .drive import Call, Speech, missing_words, split_words
+from .drive import Call, Speech, missing_words, recognize, split_words
 from .report import NotProven, Promise, PromiseBroken
 
 if TYPE_CHECKING:
-    from ...transcript import Transcript
     from .subject import Subject
 
 __all__ = [
@@ -49,37 +45,14 @@ async def nothing_is_lost_by_keeping_little(subject: Subject) -> None:
 async def files_are_whole(subject: Subject) -> None:
     """What is given as a whole comes back as a whole."""
     speech = Speech.of(subject.sample)
-    audio_format = speech.format
     async with subject.opened(speech.starts) as stt:
-        recognized = stt.recognize(
-            speech.data,
-            sample_rate=audio_format.sample_rate,
-            channels=audio_format.channels,
-            encoding=audio_format.encoding,
-        )
         try:
-            transcript = await _in_real_time(recognized, subject.patience)
+            transcript = await recognize(subject, stt, speech)
         except STTError as error:
             raise PromiseBroken(Promise.NO_LOSS, f"recognize() failed: {type(error).__name__}: {error}") from error
     got = split_words(transcript.text)
     if missing := missing_words(speech.words, got):
         raise PromiseBroken(Promise.NO_LOSS, f"recognize() is without {' '.join(missing)!r}: {transcript.text!r}")
-
-
-async def _in_real_time(work: Coroutine[Any, Any, Transcript], seconds: float) -> Transcript:
-    # Files are read in a thread. A timer of a virtual clock would be over before it has begun; a job is waited for.
-    over = threading.Event()
-    task = asyncio.create_task(work)
-    watch = asyncio.create_task(asyncio.to_thread(over.wait, seconds))
-    try:
-        await asyncio.wait((task, watch), return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise NotProven("recognize() did not come back")
-        return task.result()
-    finally:
-        over.set()
-        task.cancel()
-        await asyncio.wait((task, watch))
 
 
 async def drops_lose_no_word(subject: Subject) -> None:

@@ -6,26 +6,36 @@ It shows that the kit passes what is right; and, with one thing in it made wrong
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 
 from ...audio.frames import AudioFormat
+from ...errors import APIError, ConnectionLostError
 from ...events import SpeechData, SpeechEvent, SpeechEventType
-from ...runner import AudioChunk, EndOfInput
+from ...runner import AudioChunk, EndOfInput, OptionsUpdate, ReconnectRequested
 from ..scripted import FULL, Cue, Fault, ScriptedRunner, ScriptedSTT, utterance
 from .drive import silence
-from .subject import Received, Sample, Subject
+from .subject import Received, Refusal, Sample, Subject, Update
 
 if TYPE_CHECKING:
-    from ...provider import Carries
+    from ...provider import Capabilities, Carries
     from ...registry import Resolved
     from ...runner import AudioSource, EventSink, Runner, SourceItem
     from ...stt import STT
 
-__all__ = ["TONES", "DisturbableRunner", "DisturbableSTT", "InjectingRunner", "scripted_subject"]
+__all__ = [
+    "TONES",
+    "DisturbableRunner",
+    "DisturbableSTT",
+    "InjectingRunner",
+    "ReconnectingRunner",
+    "scripted_subject",
+    "subjects",
+]
 
 _RATE = 8000
 _WORDS = "one two three four five six seven eight"
@@ -66,11 +76,20 @@ class DisturbableSTT(ScriptedSTT):
         self.released = asyncio.Event()
         self.released.set()
         self.muted = self.babbling = False
+        self.refusal: Refusal | None = None
+        self.attempts = 0
+        self.updated: Resolved | None = None
+        """The settings that a running stream was told last."""
         self._runner_type = runner
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """See :class:`stt_core.stt.STT`."""
+        return replace(super().capabilities, update=self._runner_type.update)
 
     def create_runner(self, settings: Resolved) -> Runner:
         """See :class:`stt_core.stt.STT`."""
-        runner = self._runner_type(self)
+        runner = self._runner_type(self, liveness_timeout=settings.stream["liveness_timeout"])
         self.runners.append(runner)
         return runner
 
@@ -78,13 +97,63 @@ class DisturbableSTT(ScriptedSTT):
 class DisturbableRunner(ScriptedRunner):
     """Plays the script, as far as it is let."""
 
-    def __init__(self, stt: DisturbableSTT) -> None:
+    update: Literal["in_band", "reconnect", "none"] = "in_band"
+
+    def __init__(self, stt: DisturbableSTT, *, liveness_timeout: float) -> None:
         super().__init__(stt.cues, carries=stt.carries, exact=stt.exact)
         self.stt = stt
+        self.liveness_timeout = liveness_timeout
 
     async def run(self, source: AudioSource, sink: EventSink) -> None:
         """See :class:`stt_core.runner.Runner`."""
-        await super().run(_Tap(self.stt, source, sink), sink)
+        await self._let_in()
+        await super().run(_Tap(self, source, sink), sink)
+
+    async def _let_in(self) -> None:
+        refusal = self.stt.refusal
+        if refusal is None:
+            return
+        self.stt.attempts += 1
+        if self.stt.attempts == refusal.times:
+            self.stt.refusal = None
+        if refusal.status is None:
+            await asyncio.get_running_loop().create_future()
+            return
+        raise APIError.for_status(refusal.status)(
+            refusal.message,
+            status=refusal.status,
+            code=refusal.code,
+            request_id=refusal.request_id,
+            retry_after=refusal.retry_after,
+        )
+
+    async def heartbeat(self) -> None:
+        """Waits while the other end is held.
+
+        Raises:
+            ConnectionLostError: it gave no sign of life for too long.
+        """
+        try:
+            async with asyncio.timeout(self.liveness_timeout):
+                await self.stt.released.wait()
+        except TimeoutError:
+            raise ConnectionLostError("no sign of life") from None
+
+    def take(self, update: OptionsUpdate, sink: EventSink) -> None:
+        """Takes other options over."""
+        self.stt.updated = update.settings
+
+
+class ReconnectingRunner(DisturbableRunner):
+    """Needs a new connection for other options."""
+
+    update = "reconnect"
+
+    def take(self, update: OptionsUpdate, sink: EventSink) -> None:
+        """See :class:`DisturbableRunner`."""
+        super().take(update, sink)
+        sink.updated(update)
+        raise ReconnectRequested
 
 
 class InjectingRunner(DisturbableRunner):
@@ -127,9 +196,10 @@ class _LateSink:
 class _Tap:
     """A source that is written down on its way, and in which the disturbances are."""
 
-    def __init__(self, stt: DisturbableSTT, source: AudioSource, sink: EventSink) -> None:
+    def __init__(self, runner: DisturbableRunner, source: AudioSource, sink: EventSink) -> None:
         self.format = source.format  # as pushed: the script's positions are in it
-        self._stt = stt
+        self._runner = runner
+        self._stt = stt = runner.stt
         self._source = source
         self._sink = sink
         if stt.upstream is not None:
@@ -151,7 +221,7 @@ class _Tap:
         raise NotImplementedError
 
     async def receive(self) -> SourceItem:
-        await self._stt.released.wait()
+        await self._runner.heartbeat()
         item = await self._source.receive()
         while self._stt.muted:
             if self._stt.babbling:
@@ -164,6 +234,8 @@ class _Tap:
             item = await self._source.receive()
         if isinstance(item, AudioChunk):
             self._bytes += item.data
+        elif isinstance(item, OptionsUpdate):
+            self._runner.take(item, self._sink)
         return item
 
     def _babble(self) -> None:
@@ -204,11 +276,43 @@ def scripted_subject(
         mute=_mute,
         babble=_babble,
         received=_received,
+        garble=_garble,
+        refuse=_refuse,
+        update=Update(options={"language": "de"}, arrived=_arrived),
+        virtual_time=True,
     )
+
+
+def subjects(sample: Sample | None = None) -> Iterable[Subject]:
+    """What ``pytest --stt-provider scripted`` puts to the proof; its speech is its own."""
+    return [
+        scripted_subject(),
+        scripted_subject("scripted, exact", exact=True, runner=InjectingRunner),
+        scripted_subject("scripted, untimed", carries=replace(FULL, times="none", words=False)),
+    ]
 
 
 async def _drop(stt: STT) -> None:
     cast("DisturbableSTT", stt).runners[-1].faults.append(Fault(0))
+
+
+async def _garble(stt: STT) -> None:
+    cast("DisturbableSTT", stt).runners[-1].faults.append(Fault(0, "crash"))
+
+
+@asynccontextmanager
+async def _refuse(stt: STT, refusal: Refusal) -> AsyncGenerator[Callable[[], int]]:
+    scripted = cast("DisturbableSTT", stt)
+    scripted.refusal, scripted.attempts = refusal, 0
+    try:
+        yield lambda: scripted.attempts
+    finally:
+        scripted.refusal = None
+
+
+def _arrived(stt: STT, _: Sequence[SpeechEvent]) -> bool:
+    updated = cast("DisturbableSTT", stt).updated
+    return updated is not None and updated.language == "de"
 
 
 @asynccontextmanager

@@ -285,7 +285,10 @@ class FaultProxy(FaultServer):
         skipped = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
         try:
             async with (
-                aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=skipped) as session,
+                # How long to wait for the target is the client's to say.
+                aiohttp.ClientSession(
+                    auto_decompress=False, skip_auto_headers=skipped, timeout=aiohttp.ClientTimeout(total=None)
+                ) as session,
                 session.request(
                     request.method,
                     URL(self._target + exchange.head.target, encoded=True),
