@@ -66,9 +66,8 @@ class Weather(Mapping[int, Sequence[SocketFault]]):
         dice = random.Random(self._seed * 1_000_003 + number)  # noqa: S311  (reproducible, not secret)
         at = AudioSent(round(dice.uniform(0.2, 25.0), 2))
         kind = dice.random()
-        # Where a vendor gives no times, an estimate allows for results that are a second late. On a machine that is too
-        # busy, or at too high a pace, they are later, and words may be missing from the turns.
-        faults: list[SocketFault] = [DelayResults(dice.randrange(2**31), 0.1, 1.0)]
+        # As late as the fault matrix has it. Where a vendor gives no times, its codec declares how late it may be.
+        faults: list[SocketFault] = [DelayResults(dice.randrange(2**31), 0.3, 2.0)]
         if kind < 0.05:
             return [Refuse()]
         if kind < 0.08:

@@ -24,9 +24,6 @@ __all__ = ["AttemptHost", "LedgerSource", "StreamSink"]
 _FINAL = SpeechEventType.FINAL_TRANSCRIPT
 _END = SpeechEventType.END_OF_SPEECH
 
-ESTIMATE_MARGIN_SECONDS = 1.0
-"""A recogniser's results lag behind the audio: an estimate stays this far behind what was sent."""
-
 CLOCK_TOLERANCE_SECONDS = 0.5
 """A provider's time that lies further ahead of what it was sent than this cannot be true."""
 
@@ -227,6 +224,7 @@ class StreamSink:
         self._host = host
         self._provider = provider
         self._timed = carries.times == "session"
+        self._lag = carries.lag
         self._rate = ledger.format.sample_rate
         self._known_to = ledger.settled  # results of a replay that end before are known already
         self._replay_to = ledger.sent
@@ -339,7 +337,7 @@ class StreamSink:
             moved = ledger.settle(min(round(end * self._rate), sent), "timed")
             event.settlement = "timed"
         else:
-            margin = round(ESTIMATE_MARGIN_SECONDS * self._rate)
+            margin = round(self._lag * self._rate)
             moved = ledger.settle(ledger.estimate(max(sent - margin, ledger.settled)), "estimated")
             event.settlement = "estimated"
         self._final_at = sent

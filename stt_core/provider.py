@@ -102,6 +102,8 @@ class Carries:
         speakers: who spoke.
         language: which language was heard.
         times: whether times count from the session's first sample, from an unknown one, or are not there.
+        lag: seconds of audio that a FINAL may come behind the end of what it says. Where there are no times, a FINAL
+            settles what was sent less this much: too little loses words when a connection drops, too much repeats some.
     """
 
     turns: bool = False
@@ -112,6 +114,7 @@ class Carries:
     speakers: bool = False
     language: bool = False
     times: Literal["session", "window", "none"] = "none"
+    lag: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

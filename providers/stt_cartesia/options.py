@@ -50,7 +50,8 @@ Surface: TypeAlias = Literal["manual", "turns"]
 
 CARRIES: Mapping[Surface, Carries] = {
     "manual": Carries(interims=True, words=True, language=True, times="session"),
-    "turns": Carries(turns=True, interims=True, preflight=True),
+    # A turn ends half a second after its last word at the least, and results come up to 2 s behind the audio.
+    "turns": Carries(turns=True, interims=True, preflight=True, lag=3.0),
 }
 """What each carries; why times may be called the session's is said at :class:`stt_cartesia.manual.WordTimes`."""
 
