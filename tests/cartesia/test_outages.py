@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -65,6 +65,17 @@ async def vendor(plan: Plan) -> AsyncGenerator[FaultProxy]:
     stt = CountedSTT(SCRIPT)
     async with stt, Host(stt) as host, FaultProxy(host.urls["cartesia"], plan) as proxy:
         yield proxy
+        assert not list(proxy.places_of("sk_car_test", allowed_headers=["x-api-key"]))
+
+
+@pytest.fixture(autouse=True)
+def no_key_in_the_log(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Whatever goes wrong, at whatever level: the key is not in a record (promise S12)."""
+    caplog.set_level("DEBUG", "stt_core")
+    yield
+    records = caplog.get_records("call")
+    assert records
+    assert not [record for record in records if "sk_car_test" in repr(vars(record)) + record.getMessage()]
 
 
 async def call(proxy: FaultProxy, surface: str) -> list[SpeechEvent]:
