@@ -390,7 +390,8 @@ class Driver:
             self._flushes.watch()
 
     def on_text(self, *, fresh: bool) -> None:  # noqa: D102
-        if fresh and self._budget.spent:
+        # Once the input has ended, text over audio that was sent before is no sign that this will ever come to an end.
+        if self._budget.spent and (fresh or not self._ended):
             self._budget.reset()
         if self.outbox.timings.first_interim is None and self._first_given_at is not None:
             self.outbox.timings.first_interim = self._loop.time() - self._first_given_at
