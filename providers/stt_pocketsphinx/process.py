@@ -251,6 +251,7 @@ class WorkerSession:
         message = self._inbox.popleft()
         if self._paused and len(self._inbox) <= _INBOX // 2:
             self._paused = False
+            self._heard = asyncio.get_running_loop().time()  # it was we who did not listen
             self._worker.pause(reading=True)
         if isinstance(message, Reply):
             return message
@@ -291,13 +292,16 @@ class WorkerSession:
             self._heard = asyncio.get_running_loop().time()
 
     async def _wait(self, event: asyncio.Event) -> None:
-        try:
-            async with asyncio.timeout(self._patience):
+        """Waits for the event, but no longer than the worker may be silent; the caller looks what there is."""
+        now = asyncio.get_running_loop().time()
+        owing = (self._under_way > 1 or self._unanswered) and not self._paused
+        patience = self._heard + self._patience - now if owing else self._patience
+        if patience <= 0:
+            silent = now - self._heard
+            self._worker.fail(
+                ConnectionLostError(f"the embedded engine made no progress for {silent:.0f} s", provider=PROVIDER)
+            )
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
                 await event.wait()
-        except TimeoutError:
-            silent = asyncio.get_running_loop().time() - self._heard
-            owing = self._under_way > 1 or self._unanswered
-            if owing and not self._paused and silent >= self._patience:
-                self._worker.fail(
-                    ConnectionLostError(f"the embedded engine made no progress for {silent:.0f} s", provider=PROVIDER)
-                )

@@ -77,6 +77,11 @@ class PocketsphinxSTT(STT):
         command()  # says now what is missing, and not when the first audio comes
         self._pool = WorkerPool()
 
+    @property
+    def pids(self) -> list[int]:
+        """Ids of its processes."""
+        return self._pool.pids
+
     async def prewarm(self) -> None:
         """Starts a process, if none is waiting."""
         await self._pool.prewarm(timeout=self.settings.stt["connect_timeout"])

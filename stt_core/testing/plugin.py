@@ -1,13 +1,19 @@
-"""The pytest plugin: a promise that could not be put to the test is shown as that, never as a pass.
+"""The pytest plugin, loaded wherever stt-core is installed (``-p no:stt_core`` leaves it out).
 
-A test that raises :class:`~stt_core.testing.contract.NotProven` has the outcome ``NOT PROVEN`` of its own: it does not
-fail the run, it is counted apart, and a section at the end says what was missing. Load it with
-``-p stt_core.testing.plugin``.
+``pytest --stt-provider NAME`` runs the contract kit over a provider: over what its package offers in a module
+``contract`` (see :mod:`stt_core.testing.contract.finding`), else over a local provider and a sample. NAME is a
+provider's name, or ``package:PROVIDER`` for one that is not installed as a plugin. The tests of the working directory
+run beside only when they are named.
+
+A promise that could not be put to the test is shown as that, never as a pass: a test that raises
+:class:`~stt_core.testing.contract.NotProven` has the outcome ``NOT PROVEN`` of its own. It does not fail the run, it is
+counted apart, and a section at the end says what was missing.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -17,6 +23,43 @@ if TYPE_CHECKING:
 __all__: list[str] = []
 
 _CATEGORY = "not proven"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--stt-provider`` and ``--stt-sample``."""
+    group = parser.getgroup("stt-core")
+    group.addoption(
+        "--stt-provider",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run the contract kit over this provider (a name, or package:PROVIDER); may be given several times",
+    )
+    group.addoption(
+        "--stt-sample",
+        type=Path,
+        metavar="WAV",
+        help="clear speech for a provider that listens, with its words in a .txt of the same name",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Without a word about other tests there are none."""
+    if _providers(config) and config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args = []
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Adds the kit's."""
+    if names := _providers(config):
+        from .contract.items import collect
+
+        items += collect(session, names, config.getoption("stt_sample"))
+
+
+def _providers(config: pytest.Config) -> list[str]:
+    return cast("list[str]", config.getoption("stt_provider"))
 
 
 @pytest.hookimpl(wrapper=True)

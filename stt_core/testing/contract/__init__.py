@@ -6,9 +6,12 @@ Each promise has one or more checks, which drive the provider through its public
     print(report)                              # a table: promise, PROVEN or BROKEN or NOT PROVEN, why
     (await prove(subject, Promise.NO_LOSS)).require()
 
-A :class:`Subject` says how to make the provider's STT, what speech it gets right, and how it can be disturbed. What it
-cannot be put to is reported as NOT PROVEN, which is never a pass. The checks run on virtual time
-(:mod:`stt_core.testing.clock`) as well as on real time: they wait for events, and their deadlines are the subject's.
+``pytest --stt-provider NAME`` runs them over a provider; see :mod:`stt_core.testing.plugin`.
+
+A :class:`Subject` says how to make the provider's STT, what speech it gets right, and how it can be disturbed;
+:func:`~stt_core.testing.contract.sockets.socket_subject` makes one of a provider's two halves. What a subject cannot be
+put to is reported as NOT PROVEN, which is never a pass. The checks run on virtual time (:mod:`stt_core.testing.clock`)
+as well as on real time: they wait for events, and their deadlines are the subject's.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from ...errors import APIError, ConnectTimeoutError, STTError
 from ...events import SpeechEventType
-from .drive import Call, Speech, missing_words, recognize, require_all
+from .drive import Call, Speech, recognize, require_all
 from .report import NotProven, Promise, PromiseBroken
 from .subject import Refusal
 
@@ -36,6 +36,7 @@ QUICKLY = 0.05
 CONNECT_SECONDS = 0.5
 RETRY_AFTER_SECONDS = 2.0
 SILENT_SECONDS = 10.0
+SLACK_SECONDS = 0.1
 TICK_SECONDS = 0.001
 
 
@@ -139,22 +140,35 @@ async def drops_spend_the_budget(subject: Subject) -> None:
 
 async def words_make_the_budget_whole(subject: Subject) -> None:
     """More drops than retries, with words between them, end nothing."""
-    drops = 3
+    drops, dropped = 3, 0
     speech = Speech.of(subject.sample, drops + 1)
     async with Call.open(subject, speech, max_retries=1, retry_interval=QUICKLY) as call:
         for number, start in enumerate(speech.starts[1:], 1):
             await call.speak(to=start - 0.25)
-            said = speech.words[: number * len(speech.words) // len(speech.starts)]
-            allowed = int(subject.word_tolerance * len(said))
-            if not await call.comes(lambda call, said=said, n=allowed: len(missing_words(said, call.words)) <= n):
+            end = speech.times[number * len(speech.words) // len(speech.starts) - 1][1]
+            if not await call.comes(lambda call, end=end: _told_to(call) >= end - SLACK_SECONDS):
                 break
             await call.drop()
+            dropped = number
         await call.speak()
         await call.finish()
-    if call.error is not None and call.reconnects:
+    if call.error is not None and dropped:
         _broken(f"one retry is allowed, words came before each of {drops} drops, and the stream failed: {call.error!r}")
     call.require_end()
+    if dropped < drops:
+        raise NotProven("the sample did not bring a FINAL before the next one began")
     call.require_reconnect()
+
+
+def _told_to(call: Call) -> float:
+    """The seconds that had been sent, for the first time, when the last FINAL came: what is sent again is no news."""
+    sent = told = 0.0
+    for event in call.events:
+        if event.recognition_usage is not None:
+            sent += event.recognition_usage.sent_duration
+        elif event.type is SpeechEventType.FINAL_TRANSCRIPT:
+            told = sent
+    return told
 
 
 async def malformed_messages_are_drops(subject: Subject) -> None:
