@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Word,
     )
     from .factory import create_stt
+    from .jobs import Job, JobInfo, JobProgress, JobStatus
     from .options import StreamOptions, STTOptions
     from .registry import ModelFamily, Provider
     from .stream import RecognizeStream
@@ -82,10 +83,14 @@ __all__ = [
     "DrainTimeoutError",
     "Encoding",
     "FlushTimeoutError",
+    "Job",
     "JobError",
     "JobExpiredError",
     "JobFailedError",
+    "JobInfo",
     "JobNotFoundError",
+    "JobProgress",
+    "JobStatus",
     "JobTimeoutError",
     "MissingExtraError",
     "ModelFamily",
@@ -125,6 +130,10 @@ _HOME = {
     "AudioFrame": "audio.frames",
     "AudioSpan": "events",
     "Encoding": "audio.frames",
+    "Job": "jobs",
+    "JobInfo": "jobs",
+    "JobProgress": "jobs",
+    "JobStatus": "jobs",
     "ModelFamily": "registry",
     "Provider": "registry",
     "RecognitionUsage": "events",

@@ -172,7 +172,23 @@ class DrainTimeoutError(STTTimeoutError):
 
 
 class JobTimeoutError(STTTimeoutError):
-    """The job was not finished by the caller's deadline. It goes on at the vendor; its id still works."""
+    """The job was not finished by the caller's deadline. It goes on at the vendor; its id still works.
+
+    Args:
+        job_id: the vendor's id of the job.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        job_id: str | None = None,
+        provider: str | None = None,
+        request_id: str | None = None,
+        retryable: bool | None = None,
+    ) -> None:
+        super().__init__(message, provider=provider, request_id=request_id, retryable=retryable)
+        self.job_id = job_id
 
 
 class ConnectionLostError(STTError):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from .audio.frames import AudioFormat
 from .config import ModelConfig
-from .errors import StreamClosedError, STTTimeoutError, UnsupportedError
+from .errors import ConfigError, StreamClosedError, STTTimeoutError, UnsupportedError
 from .registry import get_provider, resolve, resolve_credentials
 from .stream import RecognizeStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     import aiohttp
@@ -23,10 +24,11 @@ if TYPE_CHECKING:
     from .audio.frames import AudioData, Encoding
     from .audio.source import AudioLike
     from .errors import STTError
+    from .jobs import Job, JobBackend, JobInfo, ProgressCallback
     from .registry import Capabilities, Credential, Provider, Resolved
     from .runner import Runner
     from .transcript import Transcript
-    from .transport.http import HttpClient
+    from .transport.http import HttpClient, HttpResponse
 
 __all__ = ["STT"]
 
@@ -71,6 +73,7 @@ class STT(abc.ABC):
         )
         self._http_session = http_session
         self._http: HttpClient | None = None
+        self._jobs: JobBackend | None = None
         self._streams: set[RecognizeStream] = set()
         self._closed = False
 
@@ -106,6 +109,10 @@ class STT(abc.ABC):
         sample_rate: int | None = None,
         channels: int | None = None,
         encoding: Encoding | None = None,
+        poll_interval: float | None = None,
+        backoff: float | None = None,
+        max_poll_interval: float | None = None,
+        on_progress: ProgressCallback | None = None,
         **options: object,
     ) -> Transcript:
         """Recognises one piece of audio.
@@ -117,13 +124,17 @@ class STT(abc.ABC):
             sample_rate: of an array or of raw samples.
             channels: of raw samples.
             encoding: of raw samples: without it the audio is taken for a file and its format is looked up inside.
+            poll_interval: for models that recognise by jobs; see :meth:`stt_core.jobs.Job.wait`.
+            backoff: likewise.
+            max_poll_interval: likewise.
+            on_progress: likewise.
             **options: for this call only.
 
         Raises:
             AudioFileNotFoundError: there is no such file.
             AudioError: the audio cannot be read.
             ConfigError: an option is unknown or its value not accepted.
-            STTTimeoutError: ``timeout`` passed.
+            STTTimeoutError: ``timeout`` passed; a ``JobTimeoutError`` when a job goes on at the vendor.
             StreamClosedError: after ``aclose()``.
             STTError: whatever else went wrong at the provider.
         """
@@ -131,17 +142,147 @@ class STT(abc.ABC):
 
         self._check_open()
         settings = self._settings.with_options(language=language, **options)
+        knobs = {"poll_interval": poll_interval, "backoff": backoff, "max_poll_interval": max_poll_interval}
+        if self.uses_jobs(settings):
+            self._backend().polling.with_knobs(**knobs)
+        else:
+            for name, value in (*knobs.items(), ("on_progress", on_progress)):
+                if value is not None:
+                    raise ConfigError(
+                        f"`{name}` is for models that recognise files by jobs; {settings.label} does not: leave it out",
+                        provider=self.provider_name,
+                    )
         source = AudioInput.from_any(audio, sample_rate=sample_rate, channels=channels, encoding=encoding)
         deadline = asyncio.timeout(timeout)
+        job: Job | None = None
         try:
             async with deadline:
-                return await self.recognize_audio(source, settings)
+                if not self.uses_jobs(settings):
+                    return await self.recognize_audio(source, settings)
+                job = await self._submit(source, settings)
         except TimeoutError as error:
             if not deadline.expired():
                 raise
             raise STTTimeoutError(
                 f"{self.provider_name} did not finish within {timeout:g} s (timeout)", provider=self.provider_name
             ) from error
+        when = deadline.when()
+        left = None if when is None else max(when - asyncio.get_running_loop().time(), 0.0)
+        return await job.wait(**knobs, timeout=left, on_progress=on_progress)
+
+    async def submit(
+        self,
+        audio: AudioLike,
+        *,
+        language: str | None = None,
+        timeout: float | None = None,
+        sample_rate: int | None = None,
+        channels: int | None = None,
+        encoding: Encoding | None = None,
+        **options: object,
+    ) -> Job:
+        """Uploads one piece of audio as a job, and returns when the vendor has taken it.
+
+        Args:
+            audio: as for :meth:`recognize`.
+            language: for this job only.
+            timeout: seconds for the upload.
+            sample_rate: of an array or of raw samples.
+            channels: of raw samples.
+            encoding: of raw samples.
+            **options: for this job only.
+
+        Raises:
+            UnsupportedError: the model has no jobs.
+            STTTimeoutError: ``timeout`` passed. Whether the vendor has taken the job is not known then.
+            STTError: as :meth:`recognize`.
+        """
+        from .audio.decode import AudioInput
+
+        self._check_open()
+        settings = self._settings.with_options(language=language, **options)
+        self._backend()
+        source = AudioInput.from_any(audio, sample_rate=sample_rate, channels=channels, encoding=encoding)
+        deadline = asyncio.timeout(timeout)
+        try:
+            async with deadline:
+                return await self._submit(source, settings)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise STTTimeoutError(
+                f"{self.provider_name} did not take the job within {timeout:g} s (timeout)", provider=self.provider_name
+            ) from error
+
+    def job(self, job_id: str) -> Job:
+        """A job that was submitted before, here or in another process; nothing is asked yet.
+
+        Raises:
+            ConfigError: that cannot be the id of a job.
+            UnsupportedError: the model has no jobs.
+        """
+        from .jobs import Job
+
+        self._check_open()
+        return Job(job_id, self._backend(), self._settings, check=self._check_open)
+
+    def list_jobs(
+        self, *, limit: int | None = None, created_before: datetime | None = None, include_deleted: bool = False
+    ) -> AsyncIterator[JobInfo]:
+        """The jobs of the account, the newest first, fetched as they are iterated over.
+
+        Args:
+            limit: at most so many; ``None`` for all that the vendor keeps.
+            created_before: only those.
+            include_deleted: also those that were deleted.
+
+        Raises:
+            UnsupportedError: the vendor has no list, or not with these filters.
+            ConfigError: a value is not accepted.
+        """
+        self._check_open()
+        if limit is not None and limit < 1:
+            raise ConfigError(f"limit takes 1 or more, not {limit}", provider=self.provider_name)
+        if created_before is not None and created_before.tzinfo is None:
+            raise ConfigError("created_before needs a time zone", provider=self.provider_name)
+        return self._backend().list(
+            self._settings, limit=limit, created_before=created_before, include_deleted=include_deleted
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        json: object = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> HttpResponse:
+        """A signed request to the vendor's API, for what this library has no method for.
+
+        Args:
+            method: ``GET``, ``POST`` ... Only a GET, HEAD or DELETE is made again when it fails.
+            path: below the base URL, beginning with a slash.
+            params: the query.
+            json: sent as JSON.
+            data: sent as it is.
+            headers: beside those that sign it.
+            timeout: seconds for one attempt.
+
+        Raises:
+            UnsupportedError: the provider has no API.
+            ConfigError: the path has no slash in front.
+            STTError: as :meth:`stt_core.transport.http.HttpClient.request`.
+        """
+        self._check_open()
+        if not path.startswith("/"):
+            raise ConfigError(f"a path begins with a slash, and {path[:40]!r} does not", provider=self.provider_name)
+        url, signed = await self.sign(path)
+        return await self.http.request(
+            method, url, headers={**(headers or {}), **signed}, params=params, json=json, data=data, timeout=timeout
+        )
 
     def stream(
         self,
@@ -181,6 +322,17 @@ class STT(abc.ABC):
         if source is not None:
             stream.feed(source)
         return stream
+
+    def _backend(self) -> JobBackend:
+        if self._jobs is None:
+            self._jobs = self.create_jobs()
+        return self._jobs
+
+    async def _submit(self, audio: AudioInput, settings: Resolved) -> Job:
+        from .jobs import Job
+
+        backend = self._backend()
+        return Job(await backend.submit(audio, settings), backend, settings, check=self._check_open)
 
     def _check_open(self) -> None:
         if self._closed:
@@ -225,10 +377,35 @@ class STT(abc.ABC):
     def create_runner(self, settings: Resolved) -> Runner:
         """For providers: the runner of a new stream with these settings."""
 
+    def create_jobs(self) -> JobBackend:
+        """For providers: how jobs are submitted and asked after. Called once.
+
+        Raises:
+            UnsupportedError: this model has none.
+        """
+        raise UnsupportedError(
+            f"{self._settings.label} has no jobs: recognize() does it in one call", provider=self.provider_name
+        )
+
+    def uses_jobs(self, settings: Resolved) -> bool:
+        """For providers: whether ``recognize()`` goes by a job, which it does where that is the only way for files."""
+        able = settings.family.capabilities
+        return able.jobs and not able.batch
+
+    async def sign(self, path: str) -> tuple[str, Mapping[str, str]]:
+        """For providers: the URL of a path of the API, and the headers that sign a request to it.
+
+        Raises:
+            UnsupportedError: there is no API.
+        """
+        raise UnsupportedError(f"{self.provider_name} has no API to send requests to", provider=self.provider_name)
+
     async def recognize_audio(self, audio: AudioInput, settings: Resolved) -> Transcript:
-        """For providers: recognises whole audio. Unless it is overridden, a stream does it."""
+        """For providers: recognises whole audio. Unless it is overridden, a job or a stream does it."""
         from .feeding import decoded
 
+        if self.uses_jobs(settings):
+            return await (await self._submit(audio, settings)).wait()
         stream = RecognizeStream(
             self.create_runner(settings), settings, audio_format=None, on_close=self._streams.discard
         )

@@ -207,6 +207,10 @@ class CartesiaSTT(STT):
         """See :class:`stt_core.stt.STT`."""
         return read_error_body(status, body).to_exception()
 
+    async def sign(self, path: str) -> tuple[str, Mapping[str, str]]:
+        """See :class:`stt_core.stt.STT`."""
+        return self._url(path), await self.headers(self.settings)
+
     async def headers(self, settings: Resolved) -> Mapping[str, str]:
         """What every request and connection carries: the API version, and the key or token, asked for anew."""
         if self._credentials.has("auth"):
