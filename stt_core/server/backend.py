@@ -62,6 +62,10 @@ class Backend:
             channels=channels,
             encoding=encoding,
             timeout=None,
+            poll_interval=None,
+            backoff=None,
+            max_poll_interval=None,
+            on_progress=None,
             **self.options(wishes),
         )
 

@@ -19,7 +19,7 @@ from ..stt import STT
 from .backend import Backend
 from .guard import ANY, Guard, is_loopback
 from .half import ServerHalf, Services
-from .jobs import JobBoard
+from .jobs import KEEP_SECONDS, JobBoard
 from .keys import ApiKeys
 from .mount import Mount
 from .sessions import Sessions
@@ -59,6 +59,7 @@ class Host:
         max_upload: bytes of one upload.
         max_sessions: sockets, and requests with a body, at once.
         max_jobs: jobs that each half keeps.
+        keep_jobs: seconds for which a job is kept once it is over.
         idle_timeout: seconds of silence after which a socket is closed.
         drain_timeout: seconds that sessions have to come to their end when the server stops.
 
@@ -80,6 +81,7 @@ class Host:
         max_upload: int = 2 << 30,
         max_sessions: int = 64,
         max_jobs: int = 1000,
+        keep_jobs: float = KEEP_SECONDS,
         idle_timeout: float = 300.0,
         drain_timeout: float = 10.0,
     ) -> None:
@@ -88,8 +90,8 @@ class Host:
             raise ConfigError(
                 f"listening on {host} lets others in: give API keys that they have to present (--api-key)"
             )
-        if max_jobs < 1 or max_upload < 1:
-            raise ConfigError("max_jobs and max_upload are at least 1")
+        if max_jobs < 1 or max_upload < 1 or not keep_jobs >= 0:
+            raise ConfigError("max_jobs and max_upload are at least 1, and keep_jobs at least 0")
         if not 0 <= port <= 65535:
             raise ConfigError(f"a port is a number from 0 to 65535, not {port}")
         if not allow_hosts and self._keys:
@@ -104,6 +106,7 @@ class Host:
         self._root = root
         self._max_upload = max_upload
         self._max_jobs = max_jobs
+        self._keep_jobs = keep_jobs
         self._idle_timeout = idle_timeout
         self._drain_timeout = drain_timeout
         self._mounts: list[Mount] = []
@@ -184,7 +187,7 @@ class Host:
                     raise
                 logger.warning("%s is not served: %s", provider.name, error)
                 continue
-            jobs = JobBoard(max_jobs=self._max_jobs, log=logger)
+            jobs = JobBoard(max_jobs=self._max_jobs, log=logger, keep=self._keep_jobs)
             boards.append(jobs)
             half = make(Services(backend, self._keys, jobs))
             for prefix in (f"/{provider.name}", "") if at_root else (f"/{provider.name}",):

@@ -20,6 +20,9 @@ __all__ = ["Job", "JobBoard"]
 AT_ONCE = 4
 """Jobs of a half that are recognised at once; the others wait their turn."""
 
+KEEP_SECONDS = 7 * 86400.0
+"""How long a job is kept once it is over, unless newer ones take its place before."""
+
 JobState = Literal["running", "done", "failed", "cancelled"]
 
 
@@ -65,15 +68,18 @@ class JobBoard:
     """The jobs of one half.
 
     Args:
-        max_jobs: kept in all. The oldest that are over make room; when all of them run, a new one is refused.
+        max_jobs: kept in all. Those that have been over longest make room; when all of them run, a new one is refused.
         log: where a job's failure that is no STTError goes.
+        keep: seconds for which a job is kept once it is over.
     """
 
-    def __init__(self, *, max_jobs: int, log: logging.Logger) -> None:
+    def __init__(self, *, max_jobs: int, log: logging.Logger, keep: float = KEEP_SECONDS) -> None:
         self._max_jobs = max_jobs
         self._log = log
+        self._keep = keep
         self._jobs: dict[str, Job] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._over: dict[str, float] = {}  # since when, by the loop's clock, in that order
+        self._tasks: dict[Job, asyncio.Task[None]] = {}  # the id of a job that was deleted may be another's by now
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     def submit(
@@ -95,30 +101,34 @@ class JobBoard:
         Raises:
             Refused: 429, too many jobs run.
         """
+        self._expire()
         if len(self._jobs) >= self._max_jobs:
-            over = next((job.id for job in self._jobs.values() if job.over.is_set()), None)
+            over = next(iter(self._over), None)
             if over is None:
                 _close(holding)
                 raise Refused(429, f"{self._max_jobs} jobs are running, which is what this server takes", retry_after=1)
-            del self._jobs[over]
+            self._forget(over)
         job = self._jobs[job_id] = Job(job_id, about)
         task = asyncio.create_task(self._run(job, work), name=f"stt server job {job_id}")
-        self._tasks[job_id] = task
+        self._tasks[job] = task
         task.add_done_callback(lambda _: self._finish(job, holding))
         return job
 
     def get(self, job_id: str) -> Job | None:
         """The job, as long as it is kept."""
+        self._expire()
         return self._jobs.get(job_id)
 
     def all(self) -> Sequence[Job]:
         """Those that are kept, the oldest first."""
+        self._expire()
         return list(self._jobs.values())
 
     def delete(self, job_id: str) -> Job | None:
         """Forgets a job, and stops it if it runs; returns it, ``None`` if there is none."""
-        job = self._jobs.pop(job_id, None)
-        if job is not None and (task := self._tasks.get(job_id)) is not None:
+        self._expire()
+        job = self._forget(job_id)
+        if job is not None and (task := self._tasks.get(job)) is not None:
             task.cancel()
         return job
 
@@ -145,8 +155,20 @@ class JobBoard:
         if job.state == "running":
             job.state = "cancelled"
         _close(holding)
-        self._tasks.pop(job.id, None)
+        del self._tasks[job]
+        if self._jobs.get(job.id) is job:
+            self._over[job.id] = asyncio.get_running_loop().time()
         job.over.set()
+
+    def _expire(self) -> None:
+        # Whenever somebody asks: what nobody asks for is bounded all the same, and no timer is needed.
+        due = asyncio.get_running_loop().time() - self._keep
+        while (oldest := next(iter(self._over), None)) is not None and self._over[oldest] <= due:
+            self._forget(oldest)
+
+    def _forget(self, job_id: str) -> Job | None:
+        self._over.pop(job_id, None)
+        return self._jobs.pop(job_id, None)
 
 
 def _close(holding: Sequence[Closeable]) -> None:

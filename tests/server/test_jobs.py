@@ -80,6 +80,53 @@ async def test_the_oldest_that_is_over_makes_room() -> None:
 
 
 @virtual_time
+async def test_those_that_have_been_over_longest_make_room() -> None:
+    """Not those that were submitted first: a result is there to be fetched for as long as can be."""
+    board = JobBoard(max_jobs=2, log=LOG)
+    first, second = Work(), Work()
+    jobs = [board.submit("1", first), board.submit("2", second)]
+    for work, job in ((second, jobs[1]), (first, jobs[0])):
+        work.go.set()
+        await job.wait()
+    board.submit("3", Work())
+    assert [each.id for each in board.all()] == ["1", "3"]
+    await board.aclose()
+
+
+@virtual_time
+async def test_a_job_expires_some_time_after_it_is_over() -> None:
+    """It is kept for so long from its end on, however long it ran; then it is as if it had never been."""
+    board = JobBoard(max_jobs=9, log=LOG, keep=60)
+    work, running = Work(), Work()
+    job = board.submit("1", work)
+    board.submit("2", running)
+    await asyncio.sleep(100)
+    work.go.set()
+    await job.wait()
+    await asyncio.sleep(59)
+    assert board.get("1") is job
+    await asyncio.sleep(1)
+    assert board.get("1") is None
+    assert [each.id for each in board.all()] == ["2"]
+    assert board.delete("1") is None
+    await board.aclose()
+
+
+@virtual_time
+async def test_an_id_may_be_used_again() -> None:
+    """The end of a job that was deleted does not make the new one of its name look over."""
+    board = JobBoard(max_jobs=1, log=LOG, keep=60)
+    board.submit("1", Work())
+    board.delete("1")
+    again = board.submit("1", Work())
+    await asyncio.sleep(100)
+    assert board.get("1") is again
+    with pytest.raises(Refused):
+        board.submit("2", Work())
+    await board.aclose()
+
+
+@virtual_time
 async def test_only_some_are_recognised_at_once() -> None:
     """The others wait their turn, in order."""
     board = JobBoard(max_jobs=AT_ONCE + 1, log=LOG)
