@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from .config import Config
     from .stt import STT
 
-__all__ = ["DEFAULT_CONFIG", "create_stt"]
+__all__ = ["DEFAULT_CONFIG", "create_stt", "default_config"]
 
 DEFAULT_CONFIG = "pocketsphinx/en-us"
 """The embedded engine: it needs no key and no network."""
+
+
+def default_config() -> str:
+    """The config used where none is given: the environment variable ``STT_CORE_MODEL``, else the embedded engine."""
+    return os.environ.get("STT_CORE_MODEL") or DEFAULT_CONFIG
 
 
 def create_stt(config: Config | None = None, /, **options: object) -> STT:
@@ -35,7 +40,7 @@ def create_stt(config: Config | None = None, /, **options: object) -> STT:
         MissingExtraError: the provider needs a package that is not installed.
     """
     if config is None:
-        config = os.environ.get("STT_CORE_MODEL") or DEFAULT_CONFIG
+        config = default_config()
     members = parse(config)
     if len(members) != 1:
         raise UnsupportedError("chains of providers are not available yet: give a single one")
