@@ -36,6 +36,9 @@ class Relay:
         self._delivered = 0  # FINALs that on_event is done with
         self._flushed = 0  # FINALs that all flushes have given back
         self._waiter: asyncio.Future[None] | None = None
+        self.patience: float | None = None
+        """Seconds that the client's next message may take; without one the input ends as after its last. For
+        ``on_message`` alone; ``None`` waits for as long as the socket does."""
 
     async def run(self, on_message: Callable[[str | bytes], Awaitable[bool]]) -> None:
         """Returns when everything is said: after the client's last message, and when the server stops.
@@ -78,10 +81,17 @@ class Relay:
             await self._waiter
 
     async def _read(self, on_message: Callable[[str | bytes], Awaitable[bool]]) -> None:
-        while (message := await self._socket.receive()) is not None:
+        while (message := await self._next()) is not None:
             if not await on_message(message):
                 break
         self._stream.end_input()
+
+    async def _next(self) -> str | bytes | None:
+        try:
+            async with asyncio.timeout(self.patience):
+                return await self._socket.receive()
+        except TimeoutError:
+            return None
 
     async def _deliver(self) -> None:
         async for event in self._stream:
