@@ -52,6 +52,13 @@ _MIB = 1 << 20
     help="A name that the server may be addressed by, beside localhost; may be repeated.",
 )
 @click.option(
+    "--fetch-host",
+    "fetch_hosts",
+    metavar="HOST[:PORT]",
+    multiple=True,
+    help="Where recordings may be fetched from, for clients that send a URL; may be repeated.",
+)
+@click.option(
     "--max-upload", type=click.IntRange(1), default=2048, show_default=True, metavar="MIB", help="Size of an upload."
 )
 @click.option("--max-sessions", type=click.IntRange(1), default=64, show_default=True, help="At once.")
@@ -65,6 +72,7 @@ def serve(
     api_keys: tuple[str, ...],
     allow_origins: tuple[str, ...],
     allow_hosts: tuple[str, ...],
+    fetch_hosts: tuple[str, ...],
     max_upload: int,
     max_sessions: int,
     max_jobs: int,
@@ -86,6 +94,7 @@ def serve(
             api_keys=api_keys,
             allow_origins=allow_origins,
             allow_hosts=allow_hosts,
+            fetch_hosts=fetch_hosts,
             max_upload=max_upload * _MIB,
             max_sessions=max_sessions,
             max_jobs=max_jobs,

@@ -32,6 +32,7 @@ The provider's registration names the class (``server="stt_acme.server:AcmeServe
 """
 
 from .backend import Backend
+from .fetch import Fetcher
 from .half import Response, Route, ServerHalf, Services, SocketRoute
 from .host import Host
 from .jobs import Job, JobBoard
@@ -44,6 +45,7 @@ from .socket import Socket, SocketClosed
 __all__ = [
     "ApiKeys",
     "Backend",
+    "Fetcher",
     "Form",
     "Host",
     "Job",

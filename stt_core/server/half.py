@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from .backend import Backend
+    from .fetch import Fetcher
     from .jobs import JobBoard
     from .keys import ApiKeys
     from .refused import Refused
@@ -86,11 +87,13 @@ class Services:
         backend: recognition.
         keys: who may come in.
         jobs: what goes on after the answer; the half's own.
+        fetcher: opens URLs that a client gives.
     """
 
     backend: Backend
     keys: ApiKeys
     jobs: JobBoard
+    fetcher: Fetcher
 
 
 class ServerHalf(Protocol):

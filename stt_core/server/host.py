@@ -17,6 +17,7 @@ from ..factory import create_stt
 from ..registry import get_provider, providers
 from ..stt import STT
 from .backend import Backend
+from .fetch import Fetcher
 from .guard import ANY, Guard, is_loopback
 from .half import ServerHalf, Services
 from .jobs import KEEP_SECONDS, JobBoard
@@ -56,6 +57,8 @@ class Host:
         allow_origins: pages that may use the server, as browsers write them (``https://app.example``); ``*`` for any.
         allow_hosts: names, beside localhost and IP addresses, that a request may be addressed to; ``*`` for any.
             Without it there is none, or any where ``api_keys`` are asked for.
+        fetch_hosts: where recordings may be fetched from, ``files.example`` or ``files.example:8443``, for clients that
+            send a URL in place of a file; without any, none is fetched.
         max_upload: bytes of one upload.
         max_sessions: sockets, and requests with a body, at once.
         max_jobs: jobs that each half keeps.
@@ -78,6 +81,7 @@ class Host:
         api_keys: Collection[str] = (),
         allow_origins: Collection[str] = (),
         allow_hosts: Collection[str] = (),
+        fetch_hosts: Collection[str] = (),
         max_upload: int = 2 << 30,
         max_sessions: int = 64,
         max_jobs: int = 1000,
@@ -99,6 +103,7 @@ class Host:
         if root is not None and get_provider(root).server is None:
             raise UnsupportedError(f"the provider {root} has no server half", provider=root)
         self._guard = Guard(allow_origins=allow_origins, allow_hosts=allow_hosts)
+        self._fetcher = Fetcher(fetch_hosts, max_bytes=max_upload)
         self._sessions = Sessions(max_sessions)
         self._config = config
         self._host = host
@@ -135,6 +140,7 @@ class Host:
             stt = self._config if isinstance(self._config, STT) else create_stt(self._config)
             if stt is not self._config:
                 exit_stack.push_async_callback(stt.aclose)
+            exit_stack.push_async_callback(self._fetcher.aclose)
             boards: list[JobBoard] = []
             self._mounts = []
             self._mount_all(Backend(stt), boards)
@@ -189,7 +195,7 @@ class Host:
                 continue
             jobs = JobBoard(max_jobs=self._max_jobs, log=logger, keep=self._keep_jobs)
             boards.append(jobs)
-            half = make(Services(backend, self._keys, jobs))
+            half = make(Services(backend, self._keys, jobs, self._fetcher))
             for prefix in (f"/{provider.name}", "") if at_root else (f"/{provider.name}",):
                 mount = Mount(
                     provider.name,
