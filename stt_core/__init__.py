@@ -55,13 +55,13 @@ if TYPE_CHECKING:
         StreamTimings,
         Word,
     )
-    from .factory import create_stt
+    from .factory import create_stt, transcribe
     from .jobs import Job, JobInfo, JobProgress, JobStatus
     from .options import StreamOptions, STTOptions
     from .registry import ModelFamily, Provider
     from .stream import RecognizeStream
     from .stt import STT
-    from .sync import transcribe
+    from .sync import SyncJob, SyncStream, SyncSTT
     from .transcript import Segment, Transcript
 
     __version__: str
@@ -116,6 +116,9 @@ __all__ = [
     "StreamClosedError",
     "StreamOptions",
     "StreamTimings",
+    "SyncJob",
+    "SyncSTT",
+    "SyncStream",
     "Transcript",
     "UnsupportedError",
     "Word",
@@ -147,10 +150,13 @@ _HOME = {
     "SpeechEventType": "events",
     "StreamOptions": "options",
     "StreamTimings": "events",
+    "SyncJob": "sync",
+    "SyncSTT": "sync",
+    "SyncStream": "sync",
     "Transcript": "transcript",
     "Word": "events",
     "create_stt": "factory",
-    "transcribe": "sync",
+    "transcribe": "factory",
 }
 
 

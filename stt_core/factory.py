@@ -1,4 +1,4 @@
-"""From a config string to an ``STT``."""
+"""From a config string to an ``STT``, and from a file straight to its words."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from .registry import get_provider
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .audio.frames import Encoding
+    from .audio.source import AudioLike
     from .config import Config
     from .stt import STT
+    from .transcript import Transcript
 
 __all__ = ["DEFAULT_CONFIG", "create_stt", "default_config"]
 
@@ -52,3 +55,34 @@ def create_stt(config: Config | None = None, /, **options: object) -> STT:
         clear_frames(error.__traceback__)
         options.clear()
         raise
+
+
+def transcribe(
+    audio: AudioLike,
+    config: Config | None = None,
+    /,
+    *,
+    timeout: float | None = None,
+    sample_rate: int | None = None,
+    channels: int | None = None,
+    encoding: Encoding | None = None,
+    **options: object,
+) -> Transcript:
+    """Recognises one piece of audio, and waits for it.
+
+    Works anywhere: in a script, a thread, a notebook, and inside a running event loop, which it blocks.
+
+    Args:
+        audio: see :meth:`stt_core.stt.STT.recognize`.
+        config: see :func:`create_stt`.
+        timeout: seconds for everything.
+        sample_rate: of an array or of raw samples.
+        channels: of raw samples.
+        encoding: of raw samples.
+        **options: as for :func:`create_stt`.
+
+    Raises:
+        STTError: see :meth:`stt_core.stt.STT.recognize`.
+    """
+    with create_stt(config, **options).sync() as stt:
+        return stt.recognize(audio, timeout=timeout, sample_rate=sample_rate, channels=channels, encoding=encoding)

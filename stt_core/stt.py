@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .jobs import Job, JobBackend, JobInfo, ProgressCallback
     from .registry import Capabilities, Credential, Provider, Resolved
     from .runner import Runner
+    from .sync import SyncSTT
     from .transcript import Transcript
     from .transport.http import HttpClient, HttpResponse
 
@@ -352,6 +353,21 @@ class STT(abc.ABC):
         open_streams = [stream for stream in self._streams if not stream.finished]
         await asyncio.gather(*(stream.update_options(language=language, **options) for stream in open_streams))
         self._settings = settings
+
+    def sync(self) -> SyncSTT[Self]:
+        """The same for code without ``async``. This object belongs to the background loop from then on.
+
+        Raises:
+            UnsupportedError: it was used, or was given an ``http_session``, and so belongs to an event loop already.
+        """
+        from .sync import SyncSTT
+
+        if self._http_session is not None or self._http is not None or self._streams:
+            raise UnsupportedError(
+                "this STT belongs to an event loop already: call sync() first, and without http_session",
+                provider=self.provider_name,
+            )
+        return SyncSTT(self)
 
     async def aclose(self) -> None:
         """Closes the streams and everything else that this object made; calling it again does nothing."""

@@ -139,8 +139,21 @@ def test_wire_modules_do_no_io(at_run_time: grimp.ImportGraph) -> None:
     } == {}
 
 
-def test_imports_make_no_circle(graph: grimp.ImportGraph) -> None:
-    """No module is imported, however indirectly, by what it imports; imports for type checkers count too."""
+def in_order(graph: grimp.ImportGraph, *but: tuple[str, str]) -> TopologicalSorter[str]:
     ours = {module for module in graph.modules if module.split(".")[0] in {"stt_core", *PROVIDERS}}
-    imports = {module: graph.find_modules_directly_imported_by(module) & ours for module in ours}
-    TopologicalSorter(imports).prepare()
+    return TopologicalSorter(
+        {
+            module: graph.find_modules_directly_imported_by(module)
+            & ours - {imported for importer, imported in but if importer == module}
+            for module in ours
+        }
+    )
+
+
+def test_imports_make_no_circle(graph: grimp.ImportGraph, at_run_time: grimp.ImportGraph) -> None:
+    """No module is imported, however indirectly, by what it imports.
+
+    Imports for type checkers count too, but for one: ``STT.sync()`` makes what names ``STT`` as a type.
+    """
+    in_order(at_run_time).prepare()
+    in_order(graph, ("stt_core.sync", "stt_core.stt")).prepare()
