@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar
 
 from .errors import ConfigError, UnsupportedError
 
-__all__ = ["CueLayout", "Timeline", "srt", "vtt"]
+__all__ = ["CueLayout", "Timeline", "place", "srt", "vtt"]
 
 # How much text that no word accounts for may lie between two words, and how much longer than a word that the text has
 # in another form (figures, say) that form may be.
@@ -81,14 +81,14 @@ class Timeline:
         duration: float | None,
     ) -> None:
         self.text = text
-        placed_segments = _place(text, 0, len(text), segments)
+        placed_segments = place(text, 0, len(text), segments)
         if words is not None:
-            placed_words = _place(text, 0, len(text), words)
+            placed_words = place(text, 0, len(text), words)
         else:
             placed_words = [
                 word
                 for segment, begin, end in placed_segments
-                for word in _place(text, begin, end, segment.words or ())
+                for word in place(text, begin, end, segment.words or ())
             ]
         marks = sorted((begin, segment.speaker_id) for segment, begin, _ in placed_segments)
         speakers = dict(marks)
@@ -160,11 +160,11 @@ def _latest(marks: list[tuple[int, str | None]], position: int) -> str | None:
     return marks[index - 1][1] if index else None
 
 
-def _place(text: str, begin: int, end: int, pieces: Iterable[_P]) -> list[tuple[_P, int, int]]:
-    """Finds each piece between two positions, in order; a piece that is not there as it stands is left out.
+def place(text: str, begin: int, end: int, pieces: Iterable[_P]) -> list[tuple[_P, int, int]]:
+    """Finds each piece between two positions, in order: the piece, where it begins and where it ends.
 
-    Punctuation between pieces goes to the one that it touches, so that a full stop is not shown when the next sentence
-    begins.
+    A piece that is not there as it stands is left out. Punctuation between pieces goes to the one that it touches, so
+    that a full stop is not shown when the next sentence begins.
     """
     found: list[tuple[_P, int, int]] = []
     cursor, skipped = begin, 0
