@@ -17,6 +17,7 @@ from .events import SpeechData, Word
 __all__ = [
     "AudioEvent",
     "Chapter",
+    "Entity",
     "Segment",
     "Sentiment",
     "SentimentSegment",
@@ -101,10 +102,11 @@ class SentimentSegment:
 
 @dataclass(slots=True)
 class Sentiment:
-    """The moods of the whole: its stretches, and how many there are of each."""
+    """The moods of the whole: its stretches, how many there are of each, and of each for every speaker."""
 
     segments: list[SentimentSegment] | None = None
     counts: dict[str, int] | None = None
+    speakers: dict[str, dict[str, int]] | None = None
 
 
 @dataclass(slots=True)
@@ -115,6 +117,31 @@ class AudioEvent:
     start_time: float | None = None
     end_time: float | None = None
     confidence: float | None = None
+    channel: int | None = None
+
+
+@dataclass(slots=True)
+class Entity:
+    """Something that is not written as it is said: a number, a date, an amount of money.
+
+    Attributes:
+        text: as it stands in the transcript.
+        spoken: as it was said, or ``None``.
+        type: the provider's name for its kind, or ``None``.
+        start_time: seconds of audio, or ``None``.
+        end_time: seconds of audio, or ``None``.
+        confidence: 0 to 1, or ``None``.
+        speaker_id: the provider's label, or ``None``.
+        channel: index of the audio channel, or ``None`` for a single one.
+    """
+
+    text: str
+    spoken: str | None = None
+    type: str | None = None
+    start_time: float | None = None
+    end_time: float | None = None
+    confidence: float | None = None
+    speaker_id: str | None = None
     channel: int | None = None
 
 
@@ -136,6 +163,9 @@ class Transcript:
         topics: in the provider's order.
         sentiment: of the whole and of its parts.
         audio_events: in order.
+        entities: in order; their texts are also among the words.
+        speaker_identifiers: by speaker, what the provider knows him again by in another recording.
+        warnings: what the provider could not do of what it was asked for, in its words.
         job_id: the vendor's id of the job.
         request_id: the vendor's id of the request or session.
         raw: the vendor's own document. It is not part of the JSON form, nor compared or printed.
@@ -154,6 +184,9 @@ class Transcript:
     topics: list[Topic] | None = None
     sentiment: Sentiment | None = None
     audio_events: list[AudioEvent] | None = None
+    entities: list[Entity] | None = None
+    speaker_identifiers: dict[str, list[str]] | None = None
+    warnings: list[str] | None = None
     job_id: str | None = None
     request_id: str | None = None
     raw: Any = field(default=None, repr=False, compare=False)
@@ -307,6 +340,7 @@ _PARTS: dict[type, dict[str, type]] = {
         "topics": Topic,
         "sentiment": Sentiment,
         "audio_events": AudioEvent,
+        "entities": Entity,
     },
     Segment: {"words": Word},
     Translation: {"segments": Segment},

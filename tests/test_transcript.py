@@ -14,6 +14,7 @@ from stt_core.events import SpeechData, Word
 from stt_core.transcript import (
     AudioEvent,
     Chapter,
+    Entity,
     Segment,
     Sentiment,
     SentimentSegment,
@@ -65,8 +66,12 @@ transcripts = st.builds(
         Sentiment,
         st.none() | st.lists(st.builds(SentimentSegment, texts, texts, seconds, seconds, labels, shares), max_size=2),
         st.none() | st.dictionaries(texts, st.integers(0), max_size=2),
+        st.none() | st.dictionaries(texts, st.dictionaries(texts, st.integers(0), max_size=2), max_size=2),
     ),
     audio_events=st.none() | st.lists(st.builds(AudioEvent, texts, seconds, seconds, shares), max_size=2),
+    entities=st.none() | st.lists(st.builds(Entity, texts, st.none() | texts, st.none() | texts, seconds), max_size=2),
+    speaker_identifiers=st.none() | st.dictionaries(texts, st.lists(texts, max_size=2), max_size=2),
+    warnings=st.none() | st.lists(texts, max_size=2),
     job_id=st.none() | texts,
     request_id=st.none() | texts,
 )
