@@ -65,10 +65,10 @@ def sdk() -> Callable[[str], Sdk]:
 
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Callable[..., dict[str, str]]]:
-    """Starts ``stt serve`` with the embedded engine behind it, and gives the base URL of each provider."""
+    """Starts ``stt serve``, and gives the base URL of each provider, in their order, up to ``until``."""
     running: list[subprocess.Popen[str]] = []
 
-    def start(*arguments: str) -> dict[str, str]:
+    def start(*arguments: str, until: str = "cartesia") -> dict[str, str]:
         server = subprocess.Popen(
             [Path(sys.executable).with_name("stt"), "serve", "--port", "0", *arguments],
             stderr=subprocess.PIPE,
@@ -82,7 +82,7 @@ def serve() -> Iterator[Callable[..., dict[str, str]]]:
             if found is None:
                 pytest.fail(line)
             urls[found[1]] = found[2]
-            if "cartesia" in urls:
+            if until in urls:
                 break
         return urls
 
