@@ -1,7 +1,7 @@
 """The transcript as Speechmatics' JSON has it (``json-v2``), from format 2.1 to 2.9.
 
 Times are seconds of audio. What an older or a newer server leaves out, adds or sends as ``null`` is nothing to complain
-about: :mod:`.results` reads it leniently.
+about: :mod:`.results` reads it leniently. Our own server half says ``null`` where the provider behind it does not know.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Alternative(TypedDict):
     """A reading of an item; the first one is the best."""
 
     content: str
-    confidence: NotRequired[float]
-    language: NotRequired[str]
+    confidence: NotRequired[float | None]
+    language: NotRequired[str | None]
     speaker: NotRequired[str]
     display: NotRequired[Mapping[str, str]]
     tags: NotRequired[list[str]]
@@ -65,8 +65,8 @@ class Item(TypedDict):
     """
 
     type: ItemType
-    start_time: float
-    end_time: float
+    start_time: float | None
+    end_time: float | None
     alternatives: list[Alternative]
     channel: NotRequired[str]
     volume: NotRequired[float]
@@ -83,7 +83,7 @@ class JobOfTranscript(TypedDict):
     id: str
     created_at: str
     data_name: str
-    duration: int
+    duration: NotRequired[int]
     tracking: NotRequired[Mapping[str, object]]
 
 
@@ -103,8 +103,8 @@ class IdentifiedLanguage(TypedDict):
     """What a stretch of the recording may be spoken in: ``alternatives`` of ``language`` and ``confidence``."""
 
     alternatives: list[Mapping[str, object]]
-    start_time: float
-    end_time: float
+    start_time: float | None
+    end_time: float | None
 
 
 class LanguageIdentification(TypedDict, total=False):
@@ -142,8 +142,8 @@ class SpeakerItem(TypedDict):
 class TranslationItem(TypedDict):
     """A sentence of a translation."""
 
-    start_time: float
-    end_time: float
+    start_time: float | None
+    end_time: float | None
     content: str
     speaker: NotRequired[str]
     channel: NotRequired[str]
@@ -160,9 +160,9 @@ class SentimentItem(TypedDict):
 
     text: str
     sentiment: Literal["positive", "neutral", "negative"]
-    start_time: float
-    end_time: float
-    confidence: NotRequired[float]
+    start_time: float | None
+    end_time: float | None
+    confidence: NotRequired[float | None]
     speaker: NotRequired[str]
     channel: NotRequired[str]
 
@@ -196,8 +196,8 @@ class TopicItem(TypedDict):
     """A stretch, and what it is about: ``{"topic": ...}``."""
 
     text: str
-    start_time: float
-    end_time: float
+    start_time: float | None
+    end_time: float | None
     topics: list[Mapping[str, str]]
 
 
@@ -213,17 +213,17 @@ class ChapterItem(TypedDict):
 
     title: str
     summary: str
-    start_time: float
-    end_time: float
+    start_time: float | None
+    end_time: float | None
 
 
 class AudioEventItem(TypedDict):
     """A sound that is no speech: ``laughter``, ``music``, ``applause``."""
 
     type: str
-    start_time: float
-    end_time: float
-    confidence: NotRequired[float]
+    start_time: float | None
+    end_time: float | None
+    confidence: NotRequired[float | None]
     channel: NotRequired[str]
 
 
