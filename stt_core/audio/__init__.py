@@ -14,6 +14,7 @@
 `codecs`       everything else, by the extras ``files`` and ``media``
 `source`       whatever a caller gives as audio, as one binary file
 `decode`       that file as samples, or as it is for an upload
+`capture`      a microphone, by the extra ``mic``
 =============  ====================================================================================
 
 Samples are float32, -1 to 1, shaped ``(n,)`` or ``(n, channels)``. The names below resolve on first use, because the
@@ -26,6 +27,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .capture import microphone
     from .channels import mix, split
     from .chunker import Chunker
     from .convert import Converter
@@ -50,6 +52,7 @@ __all__ = [
     "Encoding",
     "Resampler",
     "is_voiced",
+    "microphone",
     "mix",
     "open_audio",
     "quietest",
@@ -72,6 +75,7 @@ _HOME = {
     "Encoding": "frames",
     "Resampler": "resample",
     "is_voiced": "energy",
+    "microphone": "capture",
     "mix": "channels",
     "open_audio": "decode",
     "quietest": "energy",
