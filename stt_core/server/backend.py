@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from ..errors import ConfigError
 from ..provider import Always
 
 if TYPE_CHECKING:
@@ -43,6 +44,14 @@ class Backend:
         family = self.stt.settings.family
         declared = family.portable.get(option)
         return declared.value == value if isinstance(declared, Always) else family.takes(option)
+
+    def speaks(self, language: str) -> bool:
+        """Whether the model behind takes this language, a BCP-47 tag."""
+        try:
+            self.stt.settings.family.match_language(language)
+        except ConfigError:
+            return False
+        return True
 
     async def recognize(
         self,

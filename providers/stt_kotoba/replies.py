@@ -1,0 +1,159 @@
+"""What Kotoba answers: any provider's events as messages, its transcripts as documents. The opposite of the client."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from stt_core.events import SpeechEvent, SpeechEventType
+from stt_core.transcript import Segment
+
+from .wire import build_completed, build_delta
+
+if TYPE_CHECKING:
+    from stt_core.events import SpeechData, Word
+    from stt_core.transcript import Transcript
+
+    from .documents import JobSegment, OneShotWord, WordType
+    from .wire import CompletedMessage, DeltaMessage
+
+__all__ = ["LiveReplies", "job_segments", "language_code", "one_shot_words"]
+
+
+class LiveReplies:
+    """The texts of a session.
+
+    A delta can be appended to and never be taken back, so only what is final becomes one. The deltas of a session, and
+    the transcripts of its turns, are joined as they are.
+
+    Args:
+        turns: whether turns are told apart, each with its ``completed``.
+        completes: without turns: whether all that was said is ``completed`` at the end.
+        timestamps: whether times are said.
+        new_id: makes the id of a message or turn.
+    """
+
+    def __init__(self, *, turns: bool, completes: bool, timestamps: bool, new_id: Callable[[], str]) -> None:
+        self._turns = turns
+        self._completes = turns or completes
+        self._timestamps = timestamps
+        self._new_id = new_id
+        self._item_id = new_id()
+        self._said = False
+        self._text = ""  # of the turn
+        self._start: float | None = None
+        self._end: float | None = None
+
+    def say(self, event: SpeechEvent) -> Sequence[DeltaMessage | CompletedMessage]:
+        """The messages of an event."""
+        if event.type is SpeechEventType.FINAL_TRANSCRIPT:
+            return (self._delta(event.alternatives[0]),)
+        if event.type is SpeechEventType.END_OF_SPEECH and self._turns:
+            return self.finish()
+        return ()
+
+    def finish(self) -> Sequence[CompletedMessage]:
+        """The end of a turn, or of everything."""
+        if not (self._text and self._completes):
+            return ()
+        message = build_completed(
+            self._text, event_id=self._new_id(), item_id=self._item_id, start=self._start, end=self._end
+        )
+        self._text, self._item_id, self._start, self._end = "", self._new_id(), None, None
+        return (message,)
+
+    def _delta(self, data: SpeechData) -> DeltaMessage:
+        text = data.prefix + data.text if self._said else data.text
+        start, end = (data.start_time, data.end_time) if self._timestamps else (None, None)
+        self._start = self._start if self._text else start
+        self._end = end
+        self._said = True
+        self._text += text
+        # All before its end is transcribed: finals are in time order.
+        return build_delta(text, item_id=self._item_id, start=start, end=end, processed=end)
+
+
+# -- documents -----------------------------------------------------------------------------------------------------
+
+_SENTENCE_ENDS = tuple(".!?…。！？｡")
+_LONG_PAUSE = 0.8  # seconds
+_SLACK = 16  # characters of the text that no word accounts for, between two words
+
+
+def job_segments(transcript: Transcript) -> list[JobSegment]:
+    """The segments that have times; those of a provider that has only words are its sentences."""
+    found: list[JobSegment] = []
+    for segment in transcript.segments or _sentences(transcript):
+        start, end = _span(segment)
+        if start is not None and end is not None:
+            found.append({"text": segment.text, "start": round(start, 6), "end": round(end, 6)})
+    return found
+
+
+def one_shot_words(transcript: Transcript, *, timestamps: bool) -> list[OneShotWord]:
+    """The words with what stands between them, which together are the text; speakers are numbered as they appear."""
+    words, text = transcript.words or (), transcript.text
+    places = _places(text, words)
+    speakers: dict[str, str] = {}
+    found: list[OneShotWord] = []
+    for index, (word, place) in enumerate(zip(words, places, strict=True)):
+        before = words[index - 1] if index else None
+        if before is not None and (gap := text[places[index - 1] + len(before.text) : place]):
+            found.append(_wire_word(gap, "spacing", before.end_time, before.end_time, found[-1]["speaker_id"]))
+        label = word.speaker_id
+        speaker = None if label is None else speakers.setdefault(label, f"speaker_{len(speakers) + 1}")
+        found.append(_wire_word(word.text, "word", word.start_time, word.end_time, speaker))
+        if word.confidence is not None:
+            found[-1]["logprob"] = round(math.log(max(word.confidence, 1e-9)), 6)
+    if not timestamps:
+        for each in found:
+            each["start"] = each["end"] = None
+    return found
+
+
+def language_code(tag: str | None) -> str:
+    """Kotoba's code of a language; that of one which it does not speak is the tag's own. The wire has to have one."""
+    code = (tag or "und").partition("-")[0]
+    return "zh" if code == "cmn" else code
+
+
+def _wire_word(text: str, kind: WordType, start: float | None, end: float | None, speaker: str | None) -> OneShotWord:
+    if start is None or end is None:
+        start = end = None
+    return {"text": text, "type": kind, "start": start, "end": end, "speaker_id": speaker}
+
+
+def _sentences(transcript: Transcript) -> Iterator[Segment]:
+    words, text = transcript.words or (), transcript.text
+    places = [*_places(text, words), len(text)]
+    first = begin = 0
+    for index, word in enumerate(words):
+        last = index == len(words) - 1
+        if last or text[begin : places[index + 1]].rstrip().endswith(_SENTENCE_ENDS) or _pause(word, words[index + 1]):
+            after = places[index + 1]
+            yield Segment(text[begin:after].strip(), words=list(words[first : index + 1]))
+            first, begin = index + 1, after
+
+
+def _pause(word: Word, following: Word) -> bool:
+    end, start = word.end_time, following.start_time
+    return end is not None and start is not None and start - end > _LONG_PAUSE
+
+
+def _span(segment: Segment) -> tuple[float | None, float | None]:
+    words = segment.words
+    start = words[0].start_time if words and segment.start_time is None else segment.start_time
+    end = words[-1].end_time if words and segment.end_time is None else segment.end_time
+    return start, end
+
+
+def _places(text: str, words: Sequence[Word]) -> list[int]:
+    """Where in the text each word begins; one that is not there as it stands, where the one before ends."""
+    places: list[int] = []
+    cursor = 0
+    for word in words:
+        place = text.find(word.text, cursor, cursor + len(word.text) + _SLACK)
+        places.append(cursor if place < 0 else place)
+        cursor = cursor if place < 0 else place + len(word.text)
+    return places
