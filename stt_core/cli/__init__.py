@@ -1,6 +1,7 @@
 """The ``stt`` command: recognition results on stdout, everything else on stderr.
 
-Exit codes: 0 done, 1 recognition failed, 2 bad usage or configuration, 130 interrupted.
+Exit codes: 0 done; 1 recognition failed; 2 bad usage or configuration; 130 and 143 cut short by Ctrl-C or SIGTERM; 141
+nobody reads stdout any more.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ def main(args: Sequence[str] | None = None) -> int:
     if find_spec("click") is None:
         print('stt: the command line is an extra of its own: pip install "stt-core[cli]"', file=sys.stderr)
         return 2
-    from .app import run
+    try:
+        from .app import run
 
-    return run(args)
+        return run(args)
+    except KeyboardInterrupt:
+        return 130

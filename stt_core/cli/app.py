@@ -1,12 +1,17 @@
-"""The command group. Bad usage ends here; what recognition raises ends in :mod:`stt_core.cli.outcome`."""
+"""The command group. Bad usage ends here; what recognition raises ends in :mod:`stt_core.cli.outcome`.
+
+The modules of the commands import what they need when they run, so that help and completion cost no numpy.
+"""
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
 
 import click
 
-from .. import __version__
+from .outcome import note
 from .serve import serve
 from .stream import stream
 from .transcribe import transcribe
@@ -14,23 +19,35 @@ from .transcribe import transcribe
 __all__ = ["run"]
 
 
-@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="stt")
+class _Group(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)  # in the order in which they are needed, not in the alphabet's
+
+
+@click.group(cls=_Group, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="stt-core", prog_name="stt")
 def stt() -> None:
     """Speech to text, by any provider."""
 
 
-stt.add_command(transcribe)
-stt.add_command(stream)
-stt.add_command(serve)
+for command in (transcribe, stream, serve):
+    stt.add_command(command)
 
 
 def run(args: Sequence[str] | None) -> int:
     """Run one command and return its exit code."""
+    stdout: object = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        # What a terminal's encoding does not have is shown as an escape, and does not end the program.
+        stdout.reconfigure(errors="backslashreplace")
     try:
-        code: int = stt.main(args, prog_name="stt", standalone_mode=False)
+        return stt.main(args, prog_name="stt", standalone_mode=False) or 0
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "stt"
-        click.echo(f"{command}: {error.format_message()} Try {command} --help.", err=True)
+        click.echo(f"{command}: {' '.join(error.format_message().split())} Try {command} --help.", err=True)
         return 2
-    return code
+    except click.ClickException as error:
+        note(error.format_message())
+        return 1
+    except click.Abort:
+        return 130

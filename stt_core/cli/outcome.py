@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
+import signal
 import sys
-import traceback
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import AudioFileNotFoundError, ConfigError, MissingExtraError, STTError, UnsupportedError
+from .completion import complete_config
 
-__all__ = ["carry_out", "model_option", "report", "verbose_option"]
+if TYPE_CHECKING:
+    from .stopping import Stop
 
-_DONE, _FAILED, _USAGE, _INTERRUPTED = 0, 1, 2, 130
+__all__ = ["carry_out", "model_option", "note", "report", "verbose_option"]
+
+_FAILED, _USAGE, _UNREAD = 1, 2, 128 + signal.SIGPIPE
 _USAGE_ERRORS = (ConfigError, MissingExtraError, UnsupportedError, AudioFileNotFoundError)
 
 model_option = click.option(
@@ -22,10 +26,16 @@ model_option = click.option(
     "--model",
     "config",
     metavar="CONFIG",
+    shell_complete=complete_config,
     help="Who recognises, as provider[/model][:language][?option=value]. "
     "Without it STT_CORE_MODEL, else the embedded engine.",
 )
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show where an error came from.")
+
+
+def note(text: str) -> None:
+    """One line on stderr, whatever is in the text."""
+    click.echo(f"stt: {' '.join(text.split())}", err=True)
 
 
 def report(error: STTError, *, verbose: bool, about: str = "") -> int:
@@ -35,20 +45,35 @@ def report(error: STTError, *, verbose: bool, about: str = "") -> int:
         the exit code that it stands for.
     """
     if verbose:
+        import traceback
+
         traceback.print_exception(error)
-    click.echo(f"stt: {about}{' '.join(str(error).split())}", err=True)
+    note(f"{about}{error}")
     return _USAGE if isinstance(error, _USAGE_ERRORS) else _FAILED
 
 
-def carry_out(work: Coroutine[None, None, int], *, verbose: bool) -> int:
-    """Run a command's coroutine to its end and return the exit code."""
+def carry_out(work: Callable[[Stop], Coroutine[None, None, int]], *, verbose: bool) -> int:
+    """Run a command to its end and return the exit code.
+
+    Args:
+        work: the command. What it is given says whether it was asked to stop, and how it wants to be.
+        verbose: show where an error came from.
+    """
+    import asyncio
+
+    from .stopping import Stop
+
     try:
-        return asyncio.run(work)
+        with Stop() as stop, asyncio.Runner() as runner:
+            code = runner.run(stop.bounds(work(stop)))
+            sys.stdout.flush()
     except STTError as error:
         return report(error, verbose=verbose)
-    except KeyboardInterrupt:
-        return _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output (`| head`) has gone; what Python flushes at exit must not fail a second time.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _UNREAD
+    except OSError as error:
+        note(f"{error.filename or 'stdout'}: {error.strerror or error}")
         return _FAILED
+    return code

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from typing import Self
 
 import click
 
 from ..events import SpeechEvent, SpeechEventType
+from .inplace import InPlace
+from .outcome import note
 
 __all__ = ["Screen"]
-
-_ERASE_LINE = "\r\x1b[K"
 
 
 class Screen:
@@ -22,43 +21,40 @@ class Screen:
     """
 
     def __init__(self) -> None:
-        self._in_place = sys.stdout.isatty()
+        self._line = InPlace(sys.stdout)
+        self._interim = ""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._erase()
+        self._line.clear()
 
     def show(self, event: SpeechEvent) -> None:
         """Print what the event has to say, if anything."""
         match event.type:
             case SpeechEventType.INTERIM_TRANSCRIPT:
-                if self._in_place:
-                    self._erase()
-                    click.echo(self._tail(event.text), nl=False)
+                self._interim = event.text
+                self._line.show(event.text, keep="end")
             case SpeechEventType.FINAL_TRANSCRIPT:
-                self._erase()
+                self._interim = ""
+                self._line.clear()
                 click.echo(event.text)
+            case SpeechEventType.END_OF_SPEECH:
+                self._interim = ""  # of a segment that came to nothing
+                self._line.clear()
             case SpeechEventType.RECONNECTING:
-                self._note(f"reconnecting to {event.provider}: {event.error}")
+                self.note(f"reconnecting to {event.provider}: {event.error}")
             case SpeechEventType.PROVIDER_SWITCHED:
-                self._note(f"{event.provider} takes over from {event.previous_provider}: {event.error}")
+                self.note(f"{event.provider} takes over from {event.previous_provider}: {event.error}")
             case SpeechEventType.AUDIO_LOST if event.span:
-                self._note(f"lost the audio from {event.span.start_time:.2f} to {event.span.end_time:.2f} s")
+                self.note(f"lost the audio from {event.span.start_time:.2f} to {event.span.end_time:.2f} s")
             case _:
                 pass
 
-    def _erase(self) -> None:
-        if self._in_place:
-            click.echo(_ERASE_LINE, nl=False)
-
-    def _note(self, text: str) -> None:
-        self._erase()
-        click.echo(f"stt: {text}", err=True)
-
-    @staticmethod
-    def _tail(text: str) -> str:
-        """The end of the text, as much as surely fits on one line: a wrapped line cannot be rewritten in place."""
-        columns = shutil.get_terminal_size().columns - 1
-        return text[-columns:] if text.isascii() else text[-(columns // 2) :]
+    def note(self, text: str) -> None:
+        """Print a line on stderr above the interim."""
+        self._line.clear()
+        note(text)
+        if self._interim:
+            self._line.show(self._interim, keep="end")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
-from .outcome import carry_out, model_option, verbose_option
+from .outcome import carry_out, model_option, note, verbose_option
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
     from ..server import Host
+    from .stopping import Stop
 
 __all__ = ["serve"]
 
@@ -83,7 +79,7 @@ def serve(
     The base URL of each is printed on stderr. Ctrl-C lets open sessions come to their end; a second one does not.
     """
 
-    async def run() -> int:
+    async def run(stop: Stop) -> int:
         from ..server import Host
 
         server = Host(
@@ -99,30 +95,19 @@ def serve(
             max_sessions=max_sessions,
             max_jobs=max_jobs,
         )
-        return await _serve(server)
+        return await _serve(server, stop)
 
-    return carry_out(run(), verbose=verbose)
+    return carry_out(run, verbose=verbose)
 
 
-async def _serve(server: Host) -> int:
+async def _serve(server: Host, stop: Stop) -> int:
+    import asyncio
+
+    asked = asyncio.Event()
     async with server:
-        with _asked_to_stop() as stop:  # before anybody is told that there is something to stop
-            for name, url in server.urls.items():
-                click.echo(f"stt: {name} at {url}", err=True)
-            await stop.wait()
-        click.echo("stt: stopping", err=True)
+        stop.calls(asked.set)  # before anybody is told that there is something to stop
+        for name, url in server.urls.items():
+            note(f"{name} at {url}")
+        await asked.wait()
+        note("stopping")
     return 0
-
-
-@contextmanager
-def _asked_to_stop() -> Generator[asyncio.Event]:
-    """Set by the first Ctrl-C or SIGTERM; afterwards they do what they always do."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
