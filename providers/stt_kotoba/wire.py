@@ -20,6 +20,7 @@ from stt_core.errors import ProtocolError
 
 __all__ = [
     "COMMIT",
+    "DEFAULT_LANGUAGE",
     "DEFAULT_SAMPLE_RATE",
     "ERROR_KINDS",
     "FAL_HOST",
@@ -83,6 +84,9 @@ FAL_HOST = "fal.run"
 
 LANGUAGES = ("ja", "en", "ko", "zh")
 """ISO-639-1, a closed list. Which of them a deployment speaks, it alone knows."""
+
+DEFAULT_LANGUAGE = "ja"
+"""What the SDKs send for jobs and sockets where nothing is given."""
 
 WireFormat: TypeAlias = Literal["pcm16", "float32", "twilio", "mulaw"]
 
