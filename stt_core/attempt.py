@@ -15,6 +15,7 @@ from .turns import forget_times
 if TYPE_CHECKING:
     from .audio.convert import Converter
     from .audio.frames import AudioFormat
+    from .errors import STTError
     from .ledger import Ledger
     from .registry import Carries
     from .turns import TurnOrder
@@ -58,8 +59,16 @@ class AttemptHost(Protocol):
         """The provider is ready."""
         ...
 
+    def on_identified(self, request_id: str) -> None:
+        """The provider says what it calls a connection that was ready before."""
+        ...
+
     def on_progress(self) -> None:
         """The provider has come further with the audio."""
+        ...
+
+    def on_lost(self, start: int, end: int, error: STTError) -> None:
+        """These samples will not be recognised."""
         ...
 
     def on_text(self, *, fresh: bool) -> None:
@@ -246,6 +255,8 @@ class StreamSink:
         if not self.ready:
             self.ready = True
             self._host.on_connected(request_id)
+        elif request_id is not None:
+            self._host.on_identified(request_id)
 
     def settle(self, seconds: float) -> None:
         """See :meth:`stt_core.runner.EventSink.settle`."""
@@ -257,6 +268,18 @@ class StreamSink:
         seconds = min(seconds, self._clock.length)
         if seconds > self._heard:
             self._heard = seconds
+            self._host.on_progress()
+
+    def working(self) -> None:
+        """See :meth:`stt_core.runner.EventSink.working`."""
+        self._host.on_progress()
+
+    def lost(self, start: float, end: float, error: STTError) -> None:
+        """See :meth:`stt_core.runner.EventSink.lost`."""
+        begin, position = self._clock.to_position(start), self._clock.to_position(end)
+        if position > self._ledger.settled:
+            self._host.on_lost(max(begin, self._ledger.settled), position, error)
+            self._ledger.settle(position, "exact")
             self._host.on_progress()
 
     def flushed(self, request: FlushRequest, *, exact: bool = True) -> None:

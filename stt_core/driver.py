@@ -381,6 +381,9 @@ class Driver:
         self._await_end()
         self.outbox.announce(SpeechEvent(SpeechEventType.CONNECTED, timings=self.outbox.measured()))
 
+    def on_identified(self, request_id: str) -> None:  # noqa: D102
+        self.outbox.request_id = self.log_context["request_id"] = request_id
+
     def on_progress(self) -> None:  # noqa: D102
         self._put_off_deadlines()
 
@@ -426,11 +429,18 @@ class Driver:
     def resolve_flushes(self) -> None:  # noqa: D102
         self._flushes.resolve()
 
-    def _report_lost(self, spans: list[Span]) -> None:
+    def on_lost(self, start: int, end: int, error: STTError) -> None:  # noqa: D102
+        self._report_lost([(start, end)], error)
+
+    def _report_lost(self, spans: list[Span], error: STTError | None = None) -> None:
         rate = self.ledger.format.sample_rate
         for start, end in spans:
             span = AudioSpan(start / rate, end / rate)
             self._log.warning(
-                "%s: %.2f s of audio are lost, from %.2f s on", self._provider, span.duration, span.start_time
+                "%s: %.2f s of audio are lost, from %.2f s on%s",
+                self._provider,
+                span.duration,
+                span.start_time,
+                f": {error}" if error else "",
             )
-            self.outbox.announce(SpeechEvent(SpeechEventType.AUDIO_LOST, time=span.start_time, span=span))
+            self.outbox.announce(SpeechEvent(SpeechEventType.AUDIO_LOST, time=span.start_time, span=span, error=error))

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from .events import SpeechData, SpeechEvent, SpeechEventType
 
-__all__ = ["TurnOrder"]
+__all__ = ["TurnOrder", "forget_times"]
 
 _START = SpeechEventType.START_OF_SPEECH
 _INTERIM = SpeechEventType.INTERIM_TRANSCRIPT

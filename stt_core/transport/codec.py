@@ -27,12 +27,14 @@ __all__ = [
     "CodecPolicy",
     "Failed",
     "Finished",
+    "Finishing",
     "Handshake",
     "IdlePolicy",
     "Incoming",
     "Message",
     "Opened",
     "Processed",
+    "Reply",
     "Settled",
 ]
 
@@ -79,7 +81,8 @@ class CodecPolicy:
         ready: whether the handshake is enough, or the codec's :class:`Opened` is waited for.
         flush: how to finalise on demand: by the codec's own message, by injected silence, or by a planned reconnect.
         flush_silence: seconds of silence that make the vendor finalise, with ``flush="silence"``.
-        ends: whether the vendor acknowledges the end with a message, or by closing the connection.
+        ends: whether the vendor acknowledges the end with a message, or by closing the connection; where it does
+            neither for sure, the codec says :class:`Finishing`.
         idle: see :class:`IdlePolicy`; ``None`` does nothing.
         max_pace: how many times faster than real time the vendor bears a backlog; ``None`` for any.
         progress_within: seconds without any message while audio is sent, after which the connection counts as dead;
@@ -137,6 +140,24 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Finishing:
+    """Everything seems to be said, behind the end: a clean close, or so many seconds without a word, are the end.
+
+    Attributes:
+        after: seconds; they begin anew with each of these. ``None`` takes it back: there is more to come.
+    """
+
+    after: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """To be sent now, because of what was received."""
+
+    messages: Sequence[Message]
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The vendor reports an error.
 
@@ -149,7 +170,7 @@ class Failed:
     fatal: bool = True
 
 
-Incoming = SpeechEvent | Opened | Settled | Processed | Acknowledged | Finished | Failed
+Incoming = SpeechEvent | Opened | Settled | Processed | Acknowledged | Finished | Finishing | Reply | Failed
 
 
 class Codec(Protocol):

@@ -14,7 +14,7 @@ import aiohttp
 from ..errors import BadRequestError, ConnectionLostError, STTError
 from ..events import SpeechEvent, SpeechEventType
 from ..runner import AudioChunk, FlushRequest, OptionsUpdate, ReconnectRequested
-from .codec import Acknowledged, Failed, Finished, Opened, Processed, Settled
+from .codec import Acknowledged, Failed, Finished, Finishing, Opened, Processed, Reply, Settled
 
 if TYPE_CHECKING:
     from ..audio.frames import AudioFormat
@@ -121,6 +121,7 @@ class _Connection:
         self._finished = self._loop.create_future()
         self._flushes: deque[FlushRequest] = deque()
         self._ending = False
+        self._quiet = asyncio.timeout(None)
         self._in_turn = False
         self._sent_seconds = 0.0
         self._pace = _Pace(settings.stream["max_pace"] or self._policy.max_pace, self._loop.time)
@@ -269,6 +270,15 @@ class _Connection:
     # -- receiving -------------------------------------------------------------------------------------------------
 
     async def _receive(self) -> None:
+        try:
+            async with self._quiet:
+                await self._listen()
+        except TimeoutError:
+            if not self._quiet.expired():
+                raise
+            self._on_finished()
+
+    async def _listen(self) -> None:
         ws, hide, decode, take = self._ws, self._hide, self._codec.receive, self._take
         while not self._finished.done():
             message = await ws.receive()
@@ -315,6 +325,10 @@ class _Connection:
             self._acknowledge(exact=item.exact)
         elif isinstance(item, Finished):
             self._on_finished()
+        elif isinstance(item, Finishing):
+            self._quiet.reschedule(None if item.after is None else self._loop.time() + item.after)
+        elif isinstance(item, Reply):
+            self._spawn(lambda: self._write(item.messages))
         elif isinstance(item, Failed):
             self._on_error(item)
 
@@ -356,7 +370,8 @@ class _Connection:
 
     def _on_close(self, code: object, reason: str) -> None:
         number = code if isinstance(code, int) else 1006
-        if self._ending and self._policy.ends == "close" and number in self._policy.end_close_codes:
+        expected = self._policy.ends == "close" or self._quiet.when() is not None
+        if self._ending and expected and number in self._policy.end_close_codes:
             self._on_finished()
             return
         said = f"{number} {reason}".strip()

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import json
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Unpack, cast
 
@@ -34,11 +34,13 @@ from stt_core.transport.codec import (
     CodecPolicy,
     Failed,
     Finished,
+    Finishing,
     Handshake,
     IdlePolicy,
     Incoming,
     Message,
     Opened,
+    Reply,
 )
 from stt_core.transport.websocket import WebSocketRunner, scrub
 
@@ -82,6 +84,8 @@ class Behaviour:
     send_at: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])  # raw frames
     acknowledges_flush: bool = True
     acknowledges_end: bool = True
+    at_end: list[str] = field(default_factory=list[str])  # raw frames
+    close_at_end: int | None = None
 
 
 @dataclass
@@ -134,7 +138,11 @@ class Vendor:
                         await ws.send_json({"flushed": True})
                 elif message.data == "end":
                     await self._say(ws, heard, said, lag=0.0)
-                    if behaviour.acknowledges_end:
+                    for frame in behaviour.at_end:
+                        await ws.send_str(frame)
+                    if behaviour.close_at_end is not None:
+                        await ws.close(code=behaviour.close_at_end)
+                    elif behaviour.acknowledges_end:
                         await ws.send_json({"done": True})
             async with self.changed:
                 self.changed.notify_all()
@@ -215,6 +223,10 @@ class ToyCodec:
             return [Acknowledged()]
         if "done" in document:
             return [Finished()]
+        if "quiet" in document:
+            return [Finishing(cast("float | None", document["quiet"]))]
+        if "ask" in document:
+            return [Reply([str(document["ask"])])]
         if "error" in document:
             return [Failed(BadRequestError(str(document["error"]), status=400))]
         return []
@@ -520,6 +532,51 @@ async def test_an_unacknowledged_end_has_a_deadline() -> None:
                 async for event in stream:
                     events.append(event)  # noqa: PERF401  (what came before the error counts)
             assert finals(events) == WORDS
+
+
+@virtual_time
+@pytest.mark.parametrize("frames", [['{"quiet":3}'], ['{"quiet":null}', '{"quiet":3}'], ['{"quiet":9}', '{"quiet":3}']])
+async def test_a_quiet_end_is_an_end(frames: list[str]) -> None:
+    """Where the codec says so; it does not wait for drain_timeout, and the last word on it counts."""
+    loop = asyncio.get_running_loop()
+    async with vendor(Behaviour(acknowledges_end=False, at_end=frames)) as (server, client):
+        began = loop.time()
+        assert finals(await listen(client(), drain_timeout=60.0)) == WORDS
+        assert 3.0 <= loop.time() - began < 9.0
+    assert server.attempts == 1
+
+
+@virtual_time
+async def test_a_quiet_end_that_is_taken_back_is_none() -> None:
+    """There is more to come, and it does not."""
+    behaviour = Behaviour(acknowledges_end=False, at_end=['{"quiet":3}', '{"quiet":null}'])
+    async with vendor(behaviour) as (_, client):
+        with pytest.raises(DrainTimeoutError):
+            await listen(client(), drain_timeout=60.0)
+
+
+@pytest.mark.parametrize(("code", "attempts"), [(1000, 1), (1011, 2)])
+async def test_a_clean_close_is_the_end_that_was_in_sight(code: int, attempts: int) -> None:
+    """Any other close is a lost connection, and what it owed is asked for again."""
+    async with vendor(Behaviour(at_end=['{"quiet":3}'], close_at_end=code)) as (server, client):
+        stt = client(max_retries=1, retry_interval=0)
+        async with stt, stt.stream(sample_rate=RATE, encoding="pcm_s32le") as stream:
+            await stream.send_frame(audio())
+            # Half a second of voice behind the last word: somebody owes an answer about it.
+            await stream.send_frame(audio()[: 2 * RATE])
+            stream.end_input()
+            with suppress(ConnectionLostError):
+                _ = [event async for event in stream]
+    assert server.attempts == attempts
+
+
+async def test_what_is_received_may_be_answered() -> None:
+    """Also when the sender has nothing more to say."""
+    behaviour = Behaviour(acknowledges_end=False, at_end=['{"ask":"thanks"}', '{"done":true}'])
+    async with vendor(behaviour) as (server, client):
+        assert finals(await listen(client())) == WORDS
+        async with server.changed:
+            await asyncio.wait_for(server.changed.wait_for(lambda: "thanks" in server.connections[0].texts), 5)
 
 
 async def test_nobody_there_is_a_lost_connection() -> None:
