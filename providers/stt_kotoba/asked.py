@@ -111,7 +111,7 @@ def read_live(update: Mapping[str, object], backend: Backend, *, turns: bool) ->
         "input_audio_transcription": echoed,
         "turn_detection": detection,
     }
-    wishes = wishes_of(keywords, kana=kana, timestamps=timestamps)
+    wishes = wishes_of(backend, keywords, kana=kana, timestamps=timestamps, own="timestamps")
     wishes |= {"turn_detection": silence is not None, "silence_duration_ms": silence}
     return LiveAsked(audio_format, language, wishes, timestamps, silence is not None, session)
 
@@ -238,6 +238,17 @@ def terms_of(keywords: Iterable[str]) -> list[str]:
     return [term for keyword in keywords if (term := keyword.strip())]
 
 
-def wishes_of(keywords: Sequence[str], *, kana: bool, timestamps: bool) -> dict[str, object]:
-    """See :class:`stt_core.server.Backend`; what is not asked for is no wish."""
-    return {"keyterms": keywords or None, "kana": kana or None, "word_timestamps": timestamps or None}
+def wishes_of(
+    backend: Backend, keywords: Sequence[str], *, kana: bool, timestamps: bool, own: str
+) -> dict[str, object]:
+    """See :class:`stt_core.server.Backend`; what is not asked for is no wish.
+
+    Args:
+        backend: who recognises.
+        keywords: terms.
+        kana: whether names are to be in kana.
+        timestamps: whether times are wanted.
+        own: how Kotoba's own models call those times.
+    """
+    times = own if backend.takes(own, value=True) else "word_timestamps"
+    return {"keyterms": keywords or None, "kana": kana or None, times: timestamps or None}

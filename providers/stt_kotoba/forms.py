@@ -67,7 +67,8 @@ def read_job(form: Form, backend: Backend) -> FileAsked:
     """
     upload = _file(form)
     timestamps = _flag(form, "with_timestamps")
-    wishes = wishes_of([], kana=_choice(form, "human_name", "", KANA) == KANA, timestamps=timestamps)
+    kana = _choice(form, "human_name", "", KANA) == KANA
+    wishes = wishes_of(backend, [], kana=kana, timestamps=timestamps, own="with_timestamps")
     return FileAsked(upload, None, _language(form, backend), wishes, timestamps, diarization=False)
 
 
@@ -83,7 +84,8 @@ def read_one_shot(form: Form, backend: Backend) -> FileAsked:
     timestamps, diarization = _flag(form, "with_timestamps"), _flag(form, "diarization")
     if diarization and not backend.takes("diarization", value=True):
         raise Invalid("this deployment cannot tell speakers apart: leave `diarization` out", "diarization")
-    wishes = wishes_of(terms_of(form.values("keywords")), kana=_flag(form, "kana"), timestamps=timestamps)
+    keywords, kana = terms_of(form.values("keywords")), _flag(form, "kana")
+    wishes = wishes_of(backend, keywords, kana=kana, timestamps=timestamps, own="with_timestamps")
     wishes["diarization"] = diarization or None
     return FileAsked(upload, _RAW if raw else None, _language(form, backend), wishes, timestamps, diarization)
 

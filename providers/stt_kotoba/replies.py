@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from stt_core.events import SpeechEvent, SpeechEventType
+from stt_core.subtitles import place
 from stt_core.transcript import Segment
 
 from .wire import build_completed, build_delta
@@ -78,7 +79,6 @@ class LiveReplies:
 
 _SENTENCE_ENDS = tuple(".!?…。！？｡")
 _LONG_PAUSE = 0.8  # seconds
-_SLACK = 16  # characters of the text that no word accounts for, between two words
 
 
 def job_segments(transcript: Transcript) -> list[JobSegment]:
@@ -93,17 +93,18 @@ def job_segments(transcript: Transcript) -> list[JobSegment]:
 
 def one_shot_words(transcript: Transcript, *, timestamps: bool) -> list[OneShotWord]:
     """The words with what stands between them, which together are the text; speakers are numbered as they appear."""
-    words, text = transcript.words or (), transcript.text
-    places = _places(text, words)
+    text = transcript.text
     speakers: dict[str, str] = {}
     found: list[OneShotWord] = []
-    for index, (word, place) in enumerate(zip(words, places, strict=True)):
-        before = words[index - 1] if index else None
-        if before is not None and (gap := text[places[index - 1] + len(before.text) : place]):
-            found.append(_wire_word(gap, "spacing", before.end_time, before.end_time, found[-1]["speaker_id"]))
+    reached = 0
+    for word, begin, end in _placed(transcript):
+        if found and (gap := text[reached:begin]):
+            before = found[-1]
+            found.append(_wire_word(gap, "spacing", before["end"], before["end"], before["speaker_id"]))
         label = word.speaker_id
         speaker = None if label is None else speakers.setdefault(label, f"speaker_{len(speakers) + 1}")
-        found.append(_wire_word(word.text, "word", word.start_time, word.end_time, speaker))
+        found.append(_wire_word(text[begin:end] or word.text, "word", word.start_time, word.end_time, speaker))
+        reached = end
         if word.confidence is not None:
             found[-1]["logprob"] = round(math.log(max(word.confidence, 1e-9)), 6)
     if not timestamps:
@@ -125,15 +126,15 @@ def _wire_word(text: str, kind: WordType, start: float | None, end: float | None
 
 
 def _sentences(transcript: Transcript) -> Iterator[Segment]:
-    words, text = transcript.words or (), transcript.text
-    places = [*_places(text, words), len(text)]
+    text, words = transcript.text, transcript.words or ()
+    ends = [end for _, _, end in _placed(transcript)]
     first = begin = 0
-    for index, word in enumerate(words):
+    for index, (word, end) in enumerate(zip(words, ends, strict=True)):
         last = index == len(words) - 1
-        if last or text[begin : places[index + 1]].rstrip().endswith(_SENTENCE_ENDS) or _pause(word, words[index + 1]):
-            after = places[index + 1]
-            yield Segment(text[begin:after].strip(), words=list(words[first : index + 1]))
-            first, begin = index + 1, after
+        if last or text[begin:end].endswith(_SENTENCE_ENDS) or _pause(word, words[index + 1]):
+            end = len(text) if last else end
+            yield Segment(text[begin:end].strip(), words=list(words[first : index + 1]))
+            first, begin = index + 1, end
 
 
 def _pause(word: Word, following: Word) -> bool:
@@ -148,12 +149,12 @@ def _span(segment: Segment) -> tuple[float | None, float | None]:
     return start, end
 
 
-def _places(text: str, words: Sequence[Word]) -> list[int]:
-    """Where in the text each word begins; one that is not there as it stands, where the one before ends."""
-    places: list[int] = []
-    cursor = 0
+def _placed(transcript: Transcript) -> Iterator[tuple[Word, int, int]]:
+    """All words, each with its place in the text; one that is not there as it stands has none behind the last."""
+    words = transcript.words or ()
+    places = {id(word): (begin, end) for word, begin, end in place(transcript.text, 0, len(transcript.text), words)}
+    reached = 0
     for word in words:
-        place = text.find(word.text, cursor, cursor + len(word.text) + _SLACK)
-        places.append(cursor if place < 0 else place)
-        cursor = cursor if place < 0 else place + len(word.text)
-    return places
+        begin, end = places.get(id(word), (reached, reached))
+        yield word, begin, end
+        reached = end
