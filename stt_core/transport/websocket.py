@@ -256,9 +256,11 @@ class _Connection:
     async def _finish(self) -> None:
         """Ends this session before a planned reconnect, with everything said; what it does not say is replayed.
 
-        A word may have been cut in two. Times tell where it began; without them, whether somebody was speaking.
+        A word may have been cut in two. Times tell where it began; without them, whether somebody was speaking, which
+        is known before the first text of a turn only where turns are marked.
         """
-        cut = self._in_turn or self._codec.carries.times == "session"
+        carries = self._codec.carries
+        cut = self._in_turn or not carries.turns or carries.times == "session"
         await self._end()
         try:
             async with asyncio.timeout(self.settings.stream["drain_timeout"]):
