@@ -1,0 +1,192 @@
+"""Signed requests to Speechmatics: which host, which key, how long."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
+
+from stt_core.errors import AuthenticationError, ConfigError, ProtocolError
+
+from .keys import TemporaryKeys
+from .options import DEFAULT_TTL
+from .wire import API_KEYS_PATH, BASE_URL, KEY_TYPE, MANAGEMENT_URL, parse, region_url, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stt_core.credentials import Credentials
+    from stt_core.registry import Resolved
+    from stt_core.transport.http import FormPart, HttpClient, HttpResponse
+
+    from .wire import KeyRequest, Region
+
+__all__ = ["Api", "is_on_prem"]
+
+REQUEST_SECONDS = 300.0
+"""What a request may take by the vendor's own client. Uploads get more, by their size."""
+
+MAX_RESULT = 256 << 20
+"""Bytes of an answer; the transcript of a day has about 50 million."""
+
+MAX_USERS = 1000
+"""End users (``client_ref``) whose temporary keys are kept."""
+
+
+def is_on_prem(settings: Resolved) -> bool:
+    """Whether the server is a container of the caller's own, which knows less."""
+    return bool(settings.options.get("on_prem"))
+
+
+class Api:
+    """The API, for one account.
+
+    Args:
+        http: what makes the requests; asked for at the first one.
+        credentials: the account's.
+    """
+
+    def __init__(self, http: Callable[[], HttpClient], credentials: Credentials) -> None:
+        self._http = http
+        self._credentials = credentials
+        self._keys: dict[tuple[str, int, str | None], TemporaryKeys] = {}
+
+    def check(self, settings: Resolved) -> None:
+        """Whether the settings go with the credentials.
+
+        Raises:
+            ConfigError: they do not, or there are none where some are needed.
+        """
+        jwt = self._credentials.mode == "jwt"
+        for name in ("ttl", "client_ref", "mp_url"):
+            if name in settings.options and not jwt:
+                raise ConfigError(
+                    f"speechmatics: `{name}` is about temporary keys: ask for them with auth='jwt'",
+                    provider="speechmatics",
+                )
+        if settings.options.get("region") and settings.stt["base_url"]:
+            raise ConfigError(
+                "speechmatics: `region` and `base_url` both say where the API is: give one of them",
+                provider="speechmatics",
+            )
+        if not (is_on_prem(settings) or self._credentials.has("api_key") or self._credentials.has("auth")):
+            raise ConfigError(
+                "speechmatics: there is no api_key: set SPEECHMATICS_API_KEY or pass api_key=; "
+                "only a container of one's own (on_prem) takes requests without one",
+                provider="speechmatics",
+            )
+
+    def url(self, path: str, settings: Resolved) -> str:
+        """Of a path below the base URL; without ``/v2`` in a base URL that has no path, it is added."""
+        region = cast("Region | None", settings.options.get("region"))
+        given = region_url(region) if region else settings.stt["base_url"]
+        base = self._credentials.url("base_url", given=given, default=BASE_URL).rstrip("/")
+        scheme, _, rest = base.partition("://")
+        if "/" not in rest:
+            rest += "/v2"
+        return f"{ {'ws': 'http', 'wss': 'https'}.get(scheme, scheme) }://{rest}{path}"
+
+    async def headers(self, settings: Resolved) -> Mapping[str, str]:
+        """What signs a request.
+
+        Raises:
+            STTError: there is no key to be had.
+        """
+        if self._credentials.mode == "jwt":
+            return {"Authorization": f"Bearer {await self._temporary(settings).get()}"}
+        if self._credentials.has("auth") or self._credentials.has("api_key"):
+            return {"Authorization": f"Bearer {await self._credentials.auth()}"}
+        return {}
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        settings: Resolved,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+        form: Sequence[FormPart] | None = None,
+        seconds: float | None = REQUEST_SECONDS,
+        retry: bool = False,
+        again: bool = True,
+    ) -> HttpResponse:
+        """Makes one request, and a second one with a new key where a temporary one was refused.
+
+        Args:
+            method: of HTTP.
+            path: below the base URL.
+            settings: of the call.
+            params: the query.
+            headers: beside those that sign it.
+            form: the body.
+            seconds: what it may take, unless ``request_timeout`` says otherwise; ``None`` for no limit.
+            retry: also after failures.
+            again: whether the body can be sent twice.
+
+        Raises:
+            STTError: as :meth:`stt_core.transport.http.HttpClient.request`.
+        """
+        signed = await self.headers(settings)
+        for attempt in (1, 2):
+            try:
+                return await self._http().request(
+                    method,
+                    self.url(path, settings),
+                    headers={**(headers or {}), **signed},
+                    params=params,
+                    form=form,
+                    timeout=settings.stt["request_timeout"] or seconds,
+                    retry=retry,
+                    max_body=MAX_RESULT,
+                )
+            except AuthenticationError:
+                if attempt == 2 or self._credentials.mode != "jwt" or not again:
+                    raise
+            self._temporary(settings).drop(signed["Authorization"].removeprefix("Bearer "))
+            signed = await self.headers(settings)
+        raise AssertionError  # the second attempt has returned or raised
+
+    async def aclose(self) -> None:
+        """Stops asking for keys."""
+        for keys in self._keys.values():
+            await keys.aclose()
+
+    def _temporary(self, settings: Resolved) -> TemporaryKeys:
+        ttl = cast("int", settings.options.get("ttl", DEFAULT_TTL))
+        client_ref = cast("str | None", settings.options.get("client_ref"))
+        where = self._management_url(settings)
+        key = (where, ttl, client_ref)
+        if key not in self._keys:
+            if len(self._keys) >= MAX_USERS:
+                del self._keys[next(iter(self._keys))]
+            request: KeyRequest = {"ttl": ttl}
+            if client_ref is not None:
+                request["client_ref"] = client_ref
+            self._keys[key] = TemporaryKeys(lambda: self._mint(where, request), ttl)
+        return self._keys[key]
+
+    async def _mint(self, where: str, request: KeyRequest) -> str:
+        response = await self._http().request(
+            "POST",
+            where + API_KEYS_PATH,
+            headers={"Authorization": f"Bearer {await self._credentials.api_key()}"},
+            params=[("type", KEY_TYPE)],
+            json=request,
+            timeout=10.0,
+            retry=True,
+        )
+        key = text_of(parse(response.body), "key_value")
+        if not key:
+            raise ProtocolError("Speechmatics answered without a temporary key", provider="speechmatics")
+        return key
+
+    def _management_url(self, settings: Resolved) -> str:
+        """Where keys are minted: what is said, else the vendor's, but for other hosts their own."""
+        base = self.url("", settings)
+        host = urlsplit(base).hostname or ""
+        # The key of somebody's own gateway is not to be sent to the vendor.
+        own = not (host == "speechmatics.com" or host.endswith(".speechmatics.com"))
+        default = f"{base.removesuffix('/v2')}/v1" if own else MANAGEMENT_URL
+        given = cast("str | None", settings.options.get("mp_url"))
+        return self._credentials.url("token_url", given=given, default=default).rstrip("/")
