@@ -189,7 +189,7 @@ class SpeechEvent:
         replayed: the audio behind it had been sent before, and the provider gives no times to tell a repetition by.
         promoted: a FINAL that is the last interim, because no final came in time.
         span: with AUDIO_LOST.
-        error: with RECONNECTING and PROVIDER_SWITCHED.
+        error: with RECONNECTING and PROVIDER_SWITCHED, and with AUDIO_LOST where a provider's answer is the reason.
         attempt: with RECONNECTING: how often the budget has been spent so far, from 1; 0 for a planned reconnect.
         previous_provider: with PROVIDER_SWITCHED.
         timings: with CONNECTED and RECOGNITION_USAGE.

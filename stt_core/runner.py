@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from .audio.frames import AudioFormat
+    from .errors import STTError
     from .events import SpeechEvent
     from .registry import Carries, Resolved
 
@@ -162,6 +163,14 @@ class EventSink(Protocol):
 
     def processed(self, seconds: float) -> None:
         """The provider has heard the audio up to this second: a sign of life that holds deadlines off."""
+        ...
+
+    def working(self) -> None:
+        """The provider is at work and cannot say how far: a sign of life that holds deadlines off."""
+        ...
+
+    def lost(self, start: float, end: float, error: STTError) -> None:
+        """What lies between these seconds will not be recognised, because of ``error``, and the session goes on."""
         ...
 
     def flushed(self, request: FlushRequest, *, exact: bool = True) -> None:

@@ -9,6 +9,8 @@
 `convert`      one format to another, in a stream
 `chunker`      chunks of one exact size out of pieces of any size
 `energy`       is there a voice in it, and where is it quietest
+`vad`          is somebody speaking
+`endpoint`     where speech begins and ends
 `reader`       what decoded audio is read through
 `wav`          WAV, read and written without an extra
 `codecs`       everything else, by the extras ``files`` and ``media``

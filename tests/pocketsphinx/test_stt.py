@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stt_core import ConfigError, ConnectionLostError, SpeechEvent, SpeechEventType, create_stt
+from stt_core import ConfigError, ConnectionLostError, SpeechEvent, SpeechEventType, STTError, create_stt
 from stt_core.audio import Converter
 from stt_core.audio.frames import AudioFormat
 from stt_core.runner import AudioChunk, EndOfInput, FlushRequest, OptionsUpdate, SourceItem
@@ -216,6 +216,12 @@ class ListSink:
 
     def processed(self, seconds: float) -> None:
         self.heard.append(seconds)
+
+    def working(self) -> None:
+        raise AssertionError("the engine says how far it is")
+
+    def lost(self, start: float, end: float, error: STTError) -> None:
+        raise AssertionError("the engine loses nothing")
 
     def flushed(self, request: FlushRequest, *, exact: bool = True) -> None:
         self.answers.append((request, exact))
