@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from statistics import fmean
 from typing import TypeVar
 
@@ -176,14 +177,14 @@ class _Writer:
         lines: dict[str, _Line] = {}
         for item in items:
             self._add(item, lines.setdefault(item.channel, _Line()))
-        segments = list(chain.from_iterable(line.segments for line in lines.values()))
-        if len(lines) > 1:
-            segments.sort(key=lambda segment: segment.start_time or 0.0)
-            for segment in segments[1:]:
-                segment.prefix = segment.prefix or " "  # what a channel begins with follows on another
-        if segments:
-            segments[0].prefix = ""
-        return [_finished(segment) for segment in segments]
+        if len(lines) == 1:
+            return [_finished(segment) for line in lines.values() for segment in line.segments]
+        placed = sorted(chain.from_iterable(map(_placed, lines.values())), key=itemgetter(0))
+        segments = [segment for _, segment in placed]
+        for number, segment in enumerate(segments):
+            # What a channel begins with follows on another one.
+            segment.prefix = (segment.prefix or " ") if number else ""
+        return segments
 
     def entity(self, item: _Item) -> Entity:
         """An item of that kind."""
@@ -251,6 +252,14 @@ class _Writer:
         ]
         words[0].text = opening + words[0].text
         return words
+
+
+def _placed(line: _Line) -> Iterator[tuple[float, Segment]]:
+    """The segments of a channel in their order, each with the time at which it has its place among the others."""
+    time = 0.0
+    for segment in map(_finished, line.segments):
+        time = max(time, segment.start_time or 0.0)
+        yield time, segment
 
 
 def _finished(segment: Segment) -> Segment:
