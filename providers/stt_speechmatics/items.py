@@ -63,11 +63,12 @@ def pieces_of(transcript: Transcript) -> list[Piece]:
 
 
 def delimiter_of(pieces: Sequence[Piece], language: str | None) -> str:
-    """What stands between most words; where there is only one, what its language has there."""
+    """What stands between most words; where that is undecided, what the language has there."""
     gaps = [piece.gap for piece in pieces[1:]]
-    if not gaps:
-        return "" if (language or "").partition("-")[0] in UNSPACED else " "
-    return " " if gaps.count(" ") * 2 >= len(gaps) else ""
+    spaces = gaps.count(" ")
+    if spaces * 2 != len(gaps):
+        return " " if spaces * 2 > len(gaps) else ""
+    return "" if (language or "").partition("-")[0] in UNSPACED else " "
 
 
 class ItemWriter:
