@@ -51,11 +51,13 @@ class Handshake:
             a password.
         headers: may hold secrets; they are never logged.
         protocols: WebSocket subprotocols.
+        secrets: those that the headers were made of, which the vendor knows as well and may quote.
     """
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     protocols: Sequence[str] = ()
+    secrets: Sequence[str] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,7 +220,7 @@ class HttpClient:
             _handshake.reset(token)
         if ws is None:
             raise error
-        return Socket(ws, box.headers, hiding(handshake.headers))
+        return Socket(ws, box.headers, hiding(handshake.headers, handshake.secrets))
 
     async def _ws_connect(
         self, handshake: Handshake, box: _Refusal
@@ -239,9 +239,10 @@ class HttpClient:
                 ssl=self._route.ssl,
             )
         except _Redirected as redirected:
-            return None, self._refused(redirected.status, box.headers, b"", handshake.headers)
+            return None, self._refused(redirected.status, box.headers, b"", hiding({}))
         except aiohttp.WSServerHandshakeError as refused:
-            return None, self._refused(refused.status, refused.headers or box.headers, box.body, handshake.headers)
+            hide = hiding(handshake.headers, handshake.secrets)
+            return None, self._refused(refused.status, refused.headers or box.headers, box.body, hide)
         except ConfigError as wrong:
             return None, wrong
         except (aiohttp.ClientError, OSError, ValueError) as failure:
@@ -328,7 +329,7 @@ class HttpClient:
                 if not 200 <= response.status < 300:
                     refusal = await _read(response, MAX_ERROR_BODY)
                     refusal = refusal[:MAX_ERROR_BODY]
-                    return None, self._refused(response.status, response.headers, refusal, request.headers)
+                    return None, self._refused(response.status, response.headers, refusal, hiding(request.headers))
                 answer = await _read(response, max_body)
                 if len(answer) > max_body:
                     return None, ProtocolError(
@@ -344,8 +345,8 @@ class HttpClient:
 
     # -- errors ----------------------------------------------------------------------------------------------------
 
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes, sent: Mapping[str, str]) -> STTError:
-        body = hiding(sent)(body.decode("latin-1")).encode("latin-1")
+    def _refused(self, status: int, headers: Mapping[str, str], body: bytes, hide: Hide) -> STTError:
+        body = hide(body.decode("latin-1")).encode("latin-1")
         if 300 <= status < 400:
             error: STTError = _moved(status, headers)
         elif status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:

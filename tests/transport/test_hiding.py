@@ -35,3 +35,9 @@ def test_what_is_no_secret_stays() -> None:
 def test_the_longer_of_two_secrets_goes_first() -> None:
     """Nothing of it is left behind."""
     assert hiding({"X-API-Key": "secret-key", "X-Token": "secret-key-2"})("secret-key-2") == "***"
+
+
+def test_what_a_header_was_made_of_is_hidden_too() -> None:
+    """A token is signed with a secret, and names the key that goes with it."""
+    hide = hiding({"Authorization": "Bearer the-token"}, ["the-api-key", "the-api-secret"])
+    assert hide("the-token of the-api-key by the-api-secret") == "*** of *** by ***"
