@@ -142,6 +142,8 @@ def _asked(config: Config) -> Asked:
         raise rejected("`model` and its older name `operating_point` are both there: one of them is enough")
     fetch = cast("Mapping[str, object] | None", document.pop("fetch_data", None))
     document.pop("notification_config", None)
+    # Whoever is behind keeps notes of its own, by which jobs are found again.
+    document.pop("tracking", None)
     return Asked(
         config,
         transcription,

@@ -40,7 +40,7 @@ _MOODS = ("positive", "negative", "neutral")
 
 
 def document_of(transcript: Transcript, asked: Asked, job: JobOfTranscript, finished: datetime) -> TranscriptDocument:
-    """The whole as ``json-v2``.
+    """The whole as ``json-v2``. Where Speechmatics itself is behind, it is what that said, entities and all.
 
     Args:
         transcript: what was recognised.
@@ -48,6 +48,8 @@ def document_of(transcript: Transcript, asked: Asked, job: JobOfTranscript, fini
         job: the block of that name.
         finished: when.
     """
+    if (own := _own(transcript.raw)) is not None:
+        return cast("TranscriptDocument", {**own, "job": job})
     pieces = pieces_of(transcript)
     delimiter = delimiter_of(pieces, transcript.language)
     language = transcript.language or asked.language
@@ -96,6 +98,13 @@ def srt_of(transcript: Transcript, asked: Asked) -> str:
         return transcript.to("srt", max_line_length=length, max_lines=lines)
     except UnsupportedError as error:
         raise Refused(400, error.message, title="Format Not Supported") from None
+
+
+def _own(raw: object) -> Mapping[str, object] | None:
+    if not isinstance(raw, dict):
+        return None
+    document = cast("Mapping[str, object]", raw)
+    return document if {"format", "job", "metadata", "results"} <= document.keys() else None
 
 
 # -- metadata ------------------------------------------------------------------------------------------------------

@@ -129,6 +129,13 @@ def test_the_whole_document() -> None:
     }
 
 
+def test_where_speechmatics_is_behind_its_document_is_passed_on() -> None:
+    """As it is, but for the job, which is the server's own."""
+    raw = {"format": "2.9", "job": {"id": "another"}, "metadata": {"type": "x"}, "results": [{"type": "entity"}]}
+    assert document(Transcript("20 May", raw=raw)) == {**raw, "job": JOB}
+    assert "metadata" in document(Transcript("20 May", raw={"results": []}))
+
+
 def test_what_the_provider_does_not_say_is_null() -> None:
     """Nothing is made up: no confidence, no time, no language; the keys are there, because clients ask for them."""
     (item,) = items(
