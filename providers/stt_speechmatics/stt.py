@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from stt_core.errors import ConfigError, STTError, UnsupportedError
 from stt_core.options import CommonOptions
+from stt_core.segment import SegmentRunner
 from stt_core.stt import STT
 
 from .api import Api, is_on_prem
@@ -236,10 +237,7 @@ class SpeechmaticsSTT(STT):
 
     @override
     def create_runner(self, settings: Resolved) -> Runner:
-        # Streams come through stt_core.segment: SegmentRunner(self.recognize_audio, settings).
-        raise UnsupportedError(
-            "speechmatics has no streams yet: recognize() takes whole audio", provider="speechmatics"
-        )
+        return SegmentRunner(self.recognize_audio, settings)
 
     @override
     async def sign(self, path: str) -> tuple[str, Mapping[str, str]]:
