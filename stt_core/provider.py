@@ -228,6 +228,7 @@ class Provider:
         server: ``"package.module:name"`` of the server half; ``None`` without one.
         env: the environment variables it reads.
         auth_modes: words that ``auth=`` takes to say how to sign in with the key, where there is a choice (``jwt``).
+        changes_model: calls and running streams may ask for another model, as an option.
         kind: how it works.
         doc: what it is, for tables.
     """
@@ -239,6 +240,7 @@ class Provider:
     server: str | None = None
     env: tuple[EnvVar, ...] = ()
     auth_modes: tuple[str, ...] = ()
+    changes_model: bool = False
     kind: Kind = "socket"
     doc: str = ""
 

@@ -97,13 +97,22 @@ class Resolved:
     def with_options(self, *, language: str | None = None, **options: object) -> Resolved:
         """The same with other options on top, which beat those given before; ``None`` keeps the language.
 
+        Where the provider changes models, ``model`` is an option as well.
+
         Raises:
-            ConfigError: as :func:`resolve`.
+            ConfigError: as :func:`resolve`; or the provider does not change models.
         """
+        family, model = self.family, options.pop("model", None) or self.model
+        if not isinstance(model, str | None) or (model != self.model and not self.provider.changes_model):
+            raise ConfigError(
+                f"{self.label} cannot become {model!r:.60} in this way: make another STT", provider=self.provider.name
+            )
+        if model != self.model:
+            family = self.provider.family_for(model)
         layer = _with_language(options, language)
-        if not layer:
+        if not layer and model == self.model:
             return self
-        return _resolve(self.provider, self.family, self.model, _stacked(self.layers, layer))
+        return _resolve(self.provider, family, model, _stacked(self.layers, layer))
 
 
 def resolve(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Literal, cast
 
 import pytest
@@ -220,6 +221,19 @@ def test_a_wrong_config_is_refused(config: str, says: str) -> None:
 
 
 # Per call
+
+
+def test_another_model_for_one_call() -> None:
+    """Where the provider changes models it is looked up like the first; its options are checked as of its family."""
+    with registered(replace(ACME, name="agile", changes_model=True)):
+        changed = look_up("agile/ink-2:en").with_options(model="whisper-1", least_volume=0.5)
+        assert (changed.label, changed.family.name, changed.language) == ("agile/whisper-1", "whisper", "en")
+        assert changed.with_options(model=None, least_volume=0.1).label == "agile/whisper-1"
+        for model, says in (("ink-3", "no model `ink-3`"), (3, "cannot become 3"), ("whisper-1", "no option `start`")):
+            with pytest.raises(ConfigError, match=says):
+                look_up("agile/ink-2?start=0.9").with_options(model=model)
+    with pytest.raises(ConfigError, match="acme/ink-2 cannot become 'whisper-1' in this way"):
+        look_up("acme").with_options(model="whisper-1")
 
 
 def test_options_for_one_call() -> None:

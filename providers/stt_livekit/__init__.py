@@ -272,5 +272,6 @@ PROVIDER = Provider(
         EnvVar("LIVEKIT_API_SECRET", "api_secret", required=True, doc="Where LIVEKIT_INFERENCE_API_SECRET is not set."),
         EnvVar("LIVEKIT_INFERENCE_URL", "base_url", doc="Another gateway, as LiveKit's own client takes it."),
     ),
+    changes_model=True,
     doc="LiveKit's inference gateway: Deepgram, Cartesia, AssemblyAI, Speechmatics, xAI and others, live.",
 )
