@@ -14,6 +14,7 @@ __all__ = [
     "JOBS_PATH",
     "ONE_SHOT_PATH",
     "RAW_FORMAT",
+    "UNDETERMINED",
     "Detail",
     "Envelope",
     "ErrorBody",
@@ -38,6 +39,10 @@ ONE_SHOT_PATH = "/speech-to-text"
 
 RAW_FORMAT = "pcm_s16le_16"
 """``file_format`` of bare 16-bit samples at 16 kHz, mono; everything else is ``other``."""
+
+
+UNDETERMINED = "und"
+"""``language_code`` where nobody knows (ISO 639-2's, and BCP-47's): Kotoba's document has to have one."""
 
 
 class JobSubmitted(TypedDict):

@@ -11,7 +11,7 @@ from stt_core.events import Word
 from stt_core.transcript import AudioEvent, Segment, Transcript
 from stt_core.transport.http import FormPart
 
-from .documents import RAW_FORMAT, one_shot_fields
+from .documents import RAW_FORMAT, UNDETERMINED, one_shot_fields
 from .upload import extra_fields, file_part
 from .wire import items_of, number_of, text_of
 
@@ -65,11 +65,12 @@ def read_one_shot(document: Mapping[str, object]) -> Transcript:
         raise ProtocolError(
             "Kotoba's answer lacks `text`, `words` or `language_code`: is this its one-shot API?", provider="kotoba"
         )
+    language = text_of(document, "language_code")
     words = [_word(item) for item in items if item.get("type", "word") == "word"]
     segments = _segments(items)
     return Transcript(
         text_of(document, "text").strip(),
-        language=text_of(document, "language_code") or None,
+        language=None if language in ("", UNDETERMINED) else language,
         duration=number_of(document, "audio_duration_secs"),
         words=words or None,
         segments=segments,

@@ -10,6 +10,7 @@ from stt_core.events import SpeechEvent, SpeechEventType
 from stt_core.subtitles import place
 from stt_core.transcript import Segment
 
+from .documents import UNDETERMINED
 from .wire import build_completed, build_delta
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def one_shot_words(transcript: Transcript, *, timestamps: bool) -> list[OneShotW
 
 def language_code(tag: str | None) -> str:
     """Kotoba's code of a language; that of one which it does not speak is the tag's own. The wire has to have one."""
-    code = (tag or "und").partition("-")[0]
+    code = (tag or UNDETERMINED).partition("-")[0]
     return "zh" if code == "cmn" else code
 
 
