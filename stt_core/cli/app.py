@@ -11,7 +11,9 @@ from collections.abc import Sequence
 
 import click
 
+from .explain import explain
 from .outcome import note
+from .providers import providers
 from .serve import serve
 from .stream import stream
 from .transcribe import transcribe
@@ -30,7 +32,7 @@ def stt() -> None:
     """Speech to text, by any provider."""
 
 
-for command in (transcribe, stream, serve):
+for command in (transcribe, stream, providers, explain, serve):
     stt.add_command(command)
 
 

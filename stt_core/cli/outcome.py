@@ -16,7 +16,7 @@ from .completion import complete_config
 if TYPE_CHECKING:
     from .stopping import Stop
 
-__all__ = ["carry_out", "model_option", "note", "report", "verbose_option"]
+__all__ = ["carry_out", "guard", "model_option", "note", "report", "verbose_option"]
 
 _FAILED, _USAGE, _UNREAD = 1, 2, 128 + signal.SIGPIPE
 _USAGE_ERRORS = (ConfigError, MissingExtraError, UnsupportedError, AudioFileNotFoundError)
@@ -53,20 +53,29 @@ def report(error: STTError, *, verbose: bool, about: str = "") -> int:
 
 
 def carry_out(work: Callable[[Stop], Coroutine[None, None, int]], *, verbose: bool) -> int:
-    """Run a command to its end and return the exit code.
+    """Run a command in an event loop to its end and return the exit code.
 
     Args:
         work: the command. What it is given says whether it was asked to stop, and how it wants to be.
         verbose: show where an error came from.
     """
-    import asyncio
 
-    from .stopping import Stop
+    def run() -> int:
+        import asyncio
 
-    try:
+        from .stopping import Stop
+
         with Stop() as stop, asyncio.Runner() as runner:
-            code = runner.run(stop.bounds(work(stop)))
-            sys.stdout.flush()
+            return runner.run(stop.bounds(work(stop)))
+
+    return guard(run, verbose=verbose)
+
+
+def guard(work: Callable[[], int], *, verbose: bool) -> int:
+    """Run a command and return the exit code: its own, or that of the error that it raised."""
+    try:
+        code = work()
+        sys.stdout.flush()
     except STTError as error:
         return report(error, verbose=verbose)
     except BrokenPipeError:

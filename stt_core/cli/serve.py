@@ -74,9 +74,10 @@ def serve(
     max_jobs: int,
     verbose: bool,
 ) -> int:
-    """Speak every provider's protocol to its own clients, and recognise with CONFIG.
+    """Speak every provider's protocol to its own clients.
 
-    The base URL of each is printed on stderr. Ctrl-C lets open sessions come to their end; a second one does not.
+    CONFIG recognises. The base URL of each is printed on stderr. Ctrl-C lets open sessions come to their end; a
+    second one does not.
     """
 
     async def run(stop: Stop) -> int:

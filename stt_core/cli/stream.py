@@ -40,7 +40,9 @@ def stream(
     channels: int | None,
     verbose: bool,
 ) -> int:
-    """Print what is said while it is spoken: each final result on a line of its own, interims in place on a terminal.
+    """Print what is said while it is spoken.
+
+    Each final result has a line of its own; interims are written over on a terminal, and left out elsewhere.
 
     FILE is played at the pace of speech; - reads raw audio without a header from stdin. Ctrl-C ends the input and
     still prints what was said until then, with exit code 130 for a FILE that was cut short; a second one ends at once.

@@ -21,25 +21,24 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture(scope="session")
 def plugins(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What has to be on the path for the provider `fake`."""
+    """What has to be on the path for the providers `fake` and `lab`."""
     folder = tmp_path_factory.mktemp("plugins")
     info = folder / "stt_fake-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stt-fake\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[stt_core.providers]\nfake = stt_fake:PROVIDER\n")
+    (info / "entry_points.txt").write_text("[stt_core.providers]\nfake = stt_fake:PROVIDER\nlab = stt_lab:PROVIDER\n")
     return [str(folder), str(Path(__file__).parent / "plugin")]
 
 
 @pytest.fixture(autouse=True)
 def fake(plugins: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The provider `fake` is installed, here and in the processes that a test starts."""
+    """The providers `fake` and `lab` are installed, here and in the processes that a test starts."""
     monkeypatch.setattr(sys, "path", [*plugins, *sys.path])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(plugins))
     monkeypatch.delenv("STT_CORE_MODEL", raising=False)
     yield
     monkeypatch.undo()
-    sys.modules.pop("stt_fake", None)
-    if "fake" in loaded():
+    if {"fake", "lab"} & loaded().keys():
         providers()
 
 

@@ -95,7 +95,7 @@ def test_a_text_that_the_terminal_cannot_show_is_escaped(recording: Recording, c
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--help"], ["--version"], ["transcribe", "--help"], ["stream", "--help"]],
+    [["--help"], ["--version"], ["transcribe", "--help"], ["stream", "--help"], ["providers"], ["explain", "lab"]],
     ids=" ".join,
 )
 def test_it_starts_without_what_it_does_not_need(arguments: list[str]) -> None:
