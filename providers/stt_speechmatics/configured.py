@@ -90,11 +90,15 @@ def _lift(config: Config, name: str, into: Config, where: str) -> None:
 
 
 def _without_nulls(document: Mapping[str, object]) -> Config:
-    return {
-        name: _without_nulls(cast("Mapping[str, object]", value)) if isinstance(value, Mapping) else value
-        for name, value in document.items()
-        if value is not None
-    }
+    return {name: _cleared(name, value) for name, value in document.items() if value is not None}
+
+
+def _cleared(name: str, value: object) -> object:
+    if isinstance(value, Mapping) and name != "details":  # where a null is the caller's own
+        return _without_nulls(cast("Mapping[str, object]", value))
+    if isinstance(value, list):
+        return [_cleared("", item) for item in cast("list[object]", value)]
+    return cast("object", value)
 
 
 def _read(given: object) -> Mapping[str, object]:
