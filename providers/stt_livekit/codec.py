@@ -107,7 +107,7 @@ class GatewayCodec:
         self.settings = settings
         self.carries = carries_of(settings)
         self._upstream = upstream = upstream_of(settings)
-        rate = settings.stream["upstream_sample_rate"] or upstream.sample_rate
+        rate = upstream.sample_rate or settings.stream["upstream_sample_rate"]
         self.audio_format = AudioFormat(rate or min(max(pushed.sample_rate, LOWEST_RATE), HIGHEST_RATE))
         self.policy = CodecPolicy(
             flush="native",
