@@ -33,9 +33,9 @@ from .turns import TurnOrder
 if TYPE_CHECKING:
     from .channel import Channel
     from .ledger import Ledger, Span
-    from .options import StreamSettings, STTSettings
+    from .members import Members
+    from .options import StreamSettings
     from .registry import Resolved
-    from .retry import RetryBudget
     from .runner import Runner
 
 __all__ = ["Driver"]
@@ -49,37 +49,34 @@ class Driver:
     """The machinery of one stream.
 
     Args:
-        runner: the provider's part.
-        provider: its registered name.
+        members: who serves it.
         ledger: empty, in the format that will be pushed.
         events: where events go; its capacity is the reserve of promise S7.
-        stt_options: ``connect_timeout`` is used.
         stream_options: ``flush_timeout`` and ``drain_timeout`` are used.
-        budget: of this stream.
     """
 
     def __init__(
         self,
-        runner: Runner,
+        members: Members,
         *,
-        provider: str,
         ledger: Ledger,
         events: Channel[SpeechEvent],
-        stt_options: STTSettings,
         stream_options: StreamSettings,
-        budget: RetryBudget,
     ) -> None:
         self.ledger = ledger
         self.error: BaseException | None = None
         """What the stream ended with."""
-        self.log_context: dict[str, object] = {"stream_id": uuid4().hex[:12], "provider": provider, "request_id": None}
+        self.log_context: dict[str, object] = {
+            "stream_id": uuid4().hex[:12],
+            "provider": members.current.name,
+            "request_id": None,
+        }
         self._log = logging.LoggerAdapter(logger, self.log_context)
-        self._runner = runner
-        self._provider = provider
+        self._members = members
         self._loop = asyncio.get_running_loop()
         self.outbox = Outbox(
             events,
-            provider=provider,
+            provider=lambda: self._provider,
             sample_rate=ledger.format.sample_rate,
             clock=self._loop.time,
             backlog=lambda: self.backlog,
@@ -87,14 +84,13 @@ class Driver:
             on_overflow=self._on_overflow,
         )
         self._events = events
-        self._budget = budget
         self._source: LedgerSource | None = None
         self._deadline: asyncio.Timeout | None = None
         self._orders: dict[int | None, TurnOrder] = {}
         self._segment_ids = count()
         self._requests: deque[Request] = deque()  # given to no runner, or not answered by one yet
-        self._flushes = Flushes(self._orders, self.outbox, provider=provider, on_answered=self._answered)
-        self.set_timeouts(stt_options, stream_options)
+        self._flushes = Flushes(self._orders, self.outbox, provider=lambda: self._provider, on_answered=self._answered)
+        self.set_timeouts(stream_options)
         self._updates: dict[OptionsUpdate, asyncio.Future[None]] = {}
         self._room: asyncio.Event = asyncio.Event()
         self._ended = False
@@ -105,6 +101,14 @@ class Driver:
         self._ready_at: float | None = None
         self._first_given_at: float | None = None
         self._end_asked_at: float | None = None
+
+    @property
+    def _connect_timeout(self) -> float:
+        return self._members.current.settings.stt["connect_timeout"]
+
+    @property
+    def _provider(self) -> str:
+        return self._members.current.name
 
     # -- what the caller does --------------------------------------------------------------------------------------
 
@@ -181,14 +185,13 @@ class Driver:
         finally:
             self._flushes.forget(request)  # if the caller was cancelled, the provider's answer has nobody to go to
 
-    def set_timeouts(self, stt_options: STTSettings, stream_options: StreamSettings) -> None:
+    def set_timeouts(self, stream_options: StreamSettings) -> None:
         """Takes the timeouts over that can change while a stream runs."""
-        self._connect_timeout = stt_options["connect_timeout"]
         self._flushes.timeout = stream_options["flush_timeout"]
         self._drain_timeout = stream_options["drain_timeout"]
 
     async def update(self, settings: Resolved) -> None:
-        """See :meth:`stt_core.stream.RecognizeStream.update_options`."""
+        """Tells the member that serves of its settings; see :meth:`stt_core.stream.RecognizeStream.update_options`."""
         if self._ended or self._finished:
             raise self.closed_error()
         update = OptionsUpdate(self._seal(), settings)
@@ -222,16 +225,17 @@ class Driver:
             self.close()
 
     async def _run_attempts(self) -> None:
-        ledger = self.ledger
+        ledger, members = self.ledger, self._members
         while True:
             start = ledger.replay_start()
             source = LedgerSource(ledger, self, start=start, requests=self._requests)
-            sink = StreamSink(ledger, source, self, provider=self._provider, carries=self._runner.carries)
+            runner = members.current.runner
+            sink = StreamSink(ledger, source, self, provider=self._provider, carries=runner.carries)
             self._source = source
             for order in self._orders.values():
-                order.turns = self._runner.carries.turns  # which an update of the options may have changed
+                order.turns = runner.carries.turns  # which an update, or another member, may have changed
             self._attempt_began, self._ready_at = self._loop.time(), None
-            error = await self._attempt(source, sink)
+            error = await self._attempt(runner, source, sink)
             self._source = None
             self._flushes.connect(connected=False)
             if source.ended and error is None:
@@ -239,33 +243,66 @@ class Driver:
             self._report_lost(ledger.forfeit())
             if source.ended and self._nothing_owed():
                 break
-            if isinstance(error, DrainTimeoutError | SlowConsumerError):
+            if isinstance(error, SlowConsumerError):
                 raise self._give_up(error)
             if isinstance(error, ReconnectRequested):
                 self.outbox.announce(SpeechEvent(SpeechEventType.RECONNECTING, attempt=0))
                 continue
             error = error or ConnectionLostError("the session ended before its input", provider=self._provider)
-            ready_for = self._loop.time() - self._ready_at if self._ready_at is not None else 0.0
-            if ready_for >= READY_SECONDS_THAT_RESET_THE_BUDGET and not source.ended:
-                self._budget.reset()
-            delay = self._budget.spend(error)
-            if delay is None:
-                raise self._give_up(error)
-            self._log.warning("%s: %s; trying again in %.2f s", self._provider, error, delay)
-            self.outbox.announce(SpeechEvent(SpeechEventType.RECONNECTING, error=error, attempt=self._budget.spent))
-            await asyncio.sleep(delay)
-            if self._abort is not None:
-                raise self._abort
+            await self._go_on(error, ended=source.ended)
         ledger.settle(ledger.end, "exact")
         for order in self._orders.values():
             # The provider is done without a word on its last interim. Its text is kept.
             order.promote()
 
-    async def _attempt(self, source: LedgerSource, sink: StreamSink) -> STTError | ReconnectRequested | None:
+    async def _go_on(self, error: STTError, *, ended: bool) -> None:
+        """Waits until it is time for the next connection, with the same member or another one.
+
+        Args:
+            error: how the last one failed.
+            ended: whether it knew that there is no more audio.
+
+        Raises:
+            STTError: there must be none.
+        """
+        members, now = self._members, self._loop.time()
+        failed = members.current
+        if isinstance(error, DrainTimeoutError) and not members.is_chain:
+            raise self._give_up(error)
+        ready_for = now - self._ready_at if self._ready_at is not None else 0.0
+        if ready_for >= READY_SECONDS_THAT_RESET_THE_BUDGET and not ended:
+            failed.budget.reset()
+        if isinstance(error, DrainTimeoutError):
+            error.retryable = False  # asked again it would take as long; another member may not
+        found = members.after(error, now=now, was_ready=self._ready_at is not None)
+        if found is None:
+            raise self._give_up(members.final_error(error))
+        member, delay = found
+        if member is failed:
+            self._log.warning("%s: %s; trying again in %.2f s", failed.name, error, delay)
+            event = SpeechEvent(SpeechEventType.RECONNECTING, error=error, attempt=failed.budget.spent)
+        else:
+            self._log.warning("%s: %s; going on with %s", failed.name, error, member.settings.label)
+            event = SpeechEvent(SpeechEventType.PROVIDER_SWITCHED, error=error, previous_provider=failed.name)
+            self._switch()
+        self.outbox.announce(event)
+        await asyncio.sleep(delay)
+        if self._abort is not None:
+            raise self._abort
+
+    def _switch(self) -> None:
+        self.log_context["provider"], self.log_context["request_id"] = self._provider, None
+        self.outbox.request_id = None
+        for request in [each for each in self._requests if isinstance(each, OptionsUpdate)]:
+            self.on_updated(request)  # the next member is made with the settings of now
+
+    async def _attempt(
+        self, runner: Runner, source: LedgerSource, sink: StreamSink
+    ) -> STTError | ReconnectRequested | None:
         deadline = self._deadline = asyncio.timeout(self._connect_timeout)
         try:
             async with deadline:
-                await self._runner.run(source, sink)
+                await runner.run(source, sink)
         except ReconnectRequested as request:
             source.accept()
             return request
@@ -374,6 +411,7 @@ class Driver:
 
     def on_connected(self, request_id: str | None) -> None:  # noqa: D102
         self.outbox.request_id = self.log_context["request_id"] = request_id
+        self._members.ready()
         self._ready_at = self._loop.time()
         self.outbox.timings.connect = self._ready_at - self._attempt_began
         self._set_deadline(None)
@@ -394,8 +432,8 @@ class Driver:
 
     def on_text(self, *, fresh: bool) -> None:  # noqa: D102
         # Once the input has ended, text over audio that was sent before is no sign that this will ever come to an end.
-        if self._budget.spent and (fresh or not self._ended):
-            self._budget.reset()
+        if fresh or not self._ended:
+            self._members.serves()
         if self.outbox.timings.first_interim is None and self._first_given_at is not None:
             self.outbox.timings.first_interim = self._loop.time() - self._first_given_at
 
@@ -408,7 +446,7 @@ class Driver:
     def order_of(self, channel: int | None) -> TurnOrder:  # noqa: D102
         order = self._orders.get(channel)
         if order is None:
-            turns = self._runner.carries.turns
+            turns = self._members.current.runner.carries.turns
             order = TurnOrder(self.outbox.deliver, turns=turns, segment_ids=self._segment_ids.__next__)
             self._orders[channel] = order
         return order

@@ -45,7 +45,7 @@ class Flushes:
         orders: Mapping[int | None, TurnOrder],
         outbox: Outbox,
         *,
-        provider: str,
+        provider: Callable[[], str],
         on_answered: Callable[[FlushRequest], None],
     ) -> None:
         self.timeout = 0.0
@@ -157,7 +157,7 @@ class Flushes:
         if not flush.future.done():
             flush.future.set_exception(
                 FlushTimeoutError(
-                    f"{self._provider} did not finalise the segment within {self.timeout:g} s (flush_timeout)",
-                    provider=self._provider,
+                    f"{self._provider()} did not finalise the segment within {self.timeout:g} s (flush_timeout)",
+                    provider=self._provider(),
                 )
             )

@@ -39,7 +39,7 @@ class Outbox:
         self,
         events: Channel[SpeechEvent],
         *,
-        provider: str,
+        provider: Callable[[], str],
         sample_rate: int,
         clock: Callable[[], float],
         backlog: Callable[[], float],
@@ -68,7 +68,7 @@ class Outbox:
         """Sends an event about speech that is in order."""
         kind = event.type
         if event.provider is None:
-            event.provider = self._provider
+            event.provider = self._provider()
         channel = event.channel
         if kind is _INTERIM:
             ticket = self._tickets.get(channel)
@@ -90,7 +90,7 @@ class Outbox:
 
     def announce(self, event: SpeechEvent) -> None:
         """Sends a status event."""
-        event.provider = self._provider
+        event.provider = self._provider()
         if event.request_id is None:
             event.request_id = self.request_id
         self._send(event)
@@ -104,7 +104,7 @@ class Outbox:
                 self._on_overflow(
                     SlowConsumerError(
                         f"nobody reads this stream's events: {self._events.capacity} finals and status events wait",
-                        provider=self._provider,
+                        provider=self._provider(),
                     )
                 )
             return None

@@ -16,12 +16,10 @@ from .driver import Driver
 from .errors import AudioError, SlowConsumerError, StreamClosedError, UnsupportedError
 from .events import RecognitionUsage, SpeechEvent, SpeechEventType, StreamTimings
 from .ledger import Ledger
-from .retry import RetryBudget, RetryPolicy
 
 if TYPE_CHECKING:
     from .audio.frames import AudioData
-    from .registry import Resolved
-    from .runner import Runner
+    from .members import Members
     from .transcript import Transcript
 
 __all__ = ["RecognizeStream"]
@@ -56,8 +54,7 @@ class RecognizeStream:
 
     def __init__(
         self,
-        runner: Runner,
-        settings: Resolved,
+        members: Members,
         *,
         audio_format: AudioFormat | None,
         on_close: Callable[[RecognizeStream], None],
@@ -68,8 +65,7 @@ class RecognizeStream:
             raise UnsupportedError(
                 "stream() needs a running event loop: call it inside a coroutine, or use create_stt(...).sync()"
             ) from None
-        self._runner = runner
-        self._settings = settings
+        self._members = members
         self._on_close = on_close
         self._format = audio_format
         self._events: Channel[SpeechEvent] = Channel(RESERVE)
@@ -88,20 +84,15 @@ class RecognizeStream:
 
     def _start(self, audio_format: AudioFormat) -> Driver:
         self._format = audio_format
-        settings = self._settings
+        stream = self._members.current.settings.stream
         driver = Driver(
-            self._runner,
-            provider=settings.provider.name,
-            ledger=Ledger(audio_format, settings.stream["replay_seconds"]),
+            self._members,
+            ledger=Ledger(audio_format, stream["replay_seconds"]),
             events=self._events,
-            stt_options=settings.stt,
-            stream_options=settings.stream,
-            budget=RetryBudget(
-                RetryPolicy(max_retries=settings.stt["max_retries"], interval=settings.stt["retry_interval"])
-            ),
+            stream_options=stream,
         )
         self._driver = driver
-        self._main = self._loop.create_task(driver.run(), name=f"stt stream to {settings.provider.name}")
+        self._main = self._loop.create_task(driver.run(), name=f"stt stream to {self._members.current.name}")
         return driver
 
     # -- audio in --------------------------------------------------------------------------------------------------
@@ -259,7 +250,9 @@ class RecognizeStream:
             UnsupportedError: an option cannot change while a stream runs; nothing has changed.
             StreamClosedError: the stream is over.
         """
-        settings = self._settings.with_options(language=language, **options)
+        members = self._members
+        changed = members.changed(language, options)
+        settings = changed[members.all.index(members.current)]
         fixed = sorted(FIXED_OPTIONS.intersection(options))
         if settings.family.capabilities.update == "none":
             fixed = sorted(set(options) - TIMEOUTS) + (["language"] if language is not None else [])
@@ -271,11 +264,12 @@ class RecognizeStream:
         driver = self._driver
         if self._ended or self._closed or (driver is not None and driver.finished):
             raise self._closed_error()
+        for member, each in zip(members.all, changed, strict=True):
+            member.change(each, told=driver is not None and member is members.current)
         if driver is not None:
-            driver.set_timeouts(settings.stt, settings.stream)
+            driver.set_timeouts(settings.stream)
             if language is not None or set(options) - TIMEOUTS:
                 await driver.update(settings)
-        self._settings = settings
 
     # -- events out ------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from .audio.frames import AudioFormat
 from .config import ModelConfig
 from .errors import ConfigError, StreamClosedError, STTTimeoutError, UnsupportedError
+from .members import Member, Members
 from .registry import get_provider, resolve, resolve_credentials
 from .stream import RecognizeStream
 
@@ -316,12 +317,16 @@ class STT(abc.ABC):
         if settings.stream["channel_mode"] == "split":
             raise UnsupportedError("channel_mode=split is not available yet; several channels are mixed to one")
         audio_format = None if sample_rate is None else AudioFormat(sample_rate, channels, encoding)
-        stream = RecognizeStream(
-            self.create_runner(settings), settings, audio_format=audio_format, on_close=self._streams.discard
-        )
-        self._streams.add(stream)
+        stream = self._open_stream(Members([Member(settings, self.create_runner)]), audio_format)
         if source is not None:
             stream.feed(source)
+        return stream
+
+    def _open_stream(self, members: Members, audio_format: AudioFormat | None) -> RecognizeStream:
+        for member in members.all:
+            _ = member.runner  # what is wrong with it is the caller's to know, and not the stream's to find out
+        stream = RecognizeStream(members, audio_format=audio_format, on_close=self._streams.discard)
+        self._streams.add(stream)
         return stream
 
     def _backend(self) -> JobBackend:
@@ -422,11 +427,7 @@ class STT(abc.ABC):
 
         if self.uses_jobs(settings):
             return await (await self._submit(audio, settings)).wait()
-        stream = RecognizeStream(
-            self.create_runner(settings), settings, audio_format=None, on_close=self._streams.discard
-        )
-        self._streams.add(stream)
-        async with stream:
+        async with self._open_stream(Members([Member(settings, self.create_runner)]), None) as stream:
             stream.feed(decoded(audio.open, None))
             return await stream.transcript()
 
