@@ -142,15 +142,15 @@ def one_shot_fields(
     kana: bool = False,
     diarization: bool = False,
 ) -> list[tuple[str, str]]:
-    """The form of a one-shot request beside its ``file``; ``keywords`` is repeated, what is off is left out."""
+    """The form of a one-shot request beside its ``file``, in the SDKs' order; what is off is left out."""
     fields = [("file_format", file_format), ("with_timestamps", _flag(with_timestamps))]
     if language is not None:
         fields.append(("language", language))
+    if diarization:
+        fields.append(("diarization", "true"))
     fields += [("keywords", term) for term in keywords]
     if kana:
         fields.append(("kana", "true"))
-    if diarization:
-        fields.append(("diarization", "true"))
     return fields
 
 
