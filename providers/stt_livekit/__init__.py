@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, get_args
 
 from stt_core.provider import Always, Capabilities, EnvVar, ModelFamily, Provider
 
-from .options import AutoModel, GatewayOptions, check_gateway, plain_terms
+from .options import AutoModel, GatewayOptions, plain_terms
 from .options_assemblyai import AssemblyAIModel, AssemblyAIOptions, check_assemblyai
 from .options_cartesia import (
     CartesiaModel,
@@ -118,7 +118,7 @@ def _family(
     *,
     prefix: str,
     portable: Mapping[str, Portable],
-    check: Callable[[Mapping[str, object]], str | None] = check_gateway,
+    check: Callable[[Mapping[str, object]], str | None] | None = None,
     doc: str,
 ) -> ModelFamily:
     carries = UPSTREAMS[name].carries

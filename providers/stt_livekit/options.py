@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal, Required, TypedDict, cast
 
 from stt_core.errors import ConfigError
-from stt_core.options import Default, Doc, Length, Range, Unit
+from stt_core.options import Default, Doc, Pattern, Range, Unit
 from stt_core.provider import Carries
-
-from .wire import AUTO
 
 if TYPE_CHECKING:
     from stt_core.registry import Resolved
@@ -27,7 +24,6 @@ __all__ = [
     "FallbackModel",
     "GatewayOptions",
     "Upstream",
-    "check_gateway",
     "fallback_of",
     "plain_terms",
     "upstream_fields",
@@ -40,10 +36,13 @@ GATEWAY_TIMEOUT = 10.0
 GATEWAY_RETRIES = 3
 
 
+_ModelId = Annotated[str, Pattern(r"[^\s:{}]+", "a model's id, without a language: that of the session is kept")]
+
+
 class FallbackModel(TypedDict, total=False):
     """A model that the gateway goes on to by itself when the one before it fails."""
 
-    model: Required[Annotated[str, Length(ge=1), Doc("Its id, without a language: that of the session is kept.")]]
+    model: Required[Annotated[_ModelId, Doc("Its id.")]]
     extra: Annotated[Mapping[str, object], Doc("Its upstream provider's own options."), Default(None, "none")]
 
 
@@ -58,7 +57,7 @@ class GatewayOptions(TypedDict, total=False):
         bool, Doc("Whether a stream tells what it has heard before it is sure."), Default(value=True)
     ]
     fallback: Annotated[
-        list[str | FallbackModel],
+        list[_ModelId | FallbackModel],
         Doc(
             "Models that the gateway goes on to by itself when this one fails, in their order. A chain of providers "
             "(`livekit/… | cartesia/…`) is the library's own, goes beyond the gateway, and replays what was not "
@@ -126,20 +125,6 @@ def fallback_of(options: Mapping[str, object]) -> list[FallbackMember]:
     members = cast("Sequence[str | FallbackModel]", options.get("fallback", ()))
     full = [FallbackModel(model=member) if isinstance(member, str) else member for member in members]
     return [{"model": member["model"], "extra": member.get("extra")} for member in full]
-
-
-_WITH_LANGUAGE = re.compile(r".*:[^/:]*")
-
-
-def check_gateway(options: Mapping[str, object]) -> str | None:
-    """What is wrong with the gateway's own options, in a sentence."""
-    for member in fallback_of(options):
-        model = member["model"]
-        if not model.strip() or model == AUTO:
-            return "`fallback` names models, and one of its names is " + (f"`{AUTO}`" if model.strip() else "empty")
-        if _WITH_LANGUAGE.fullmatch(model):
-            return f"`fallback` has `{model[:60]}`: the gateway keeps the session's language; leave `:…` out"
-    return None
 
 
 # -- portable options ----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from stt_core.options import Default, Doc, Length, Range, Unit
 
-from .options import GatewayOptions, check_gateway
+from .options import GatewayOptions
 
 __all__ = ["AssemblyAIModel", "AssemblyAIOptions", "check_assemblyai"]
 
@@ -88,4 +88,4 @@ def check_assemblyai(options: Mapping[str, object]) -> str | None:
     """What is wrong between the options of AssemblyAI's models."""
     if "prompt" in options and "keyterms_prompt" in options:
         return "`prompt` and `keyterms_prompt` (the portable `keyterms`) exclude each other: leave one of them out"
-    return check_gateway(options)
+    return None
