@@ -202,8 +202,6 @@ TYPED = "text/plain; charset=utf-8"
 IDENTIFIES = "names the client, and nobody has to know"
 ITS_LIBRARY = "what the HTTP library sends by itself, without a meaning here"
 TURNS = "deployments disagree on what they do when nobody says, so it is always said: with turns, as agents need"
-    "deployments disagree on what they do when nobody says, so it is always said: with turns, as a voice agent needs"
-)
 SAYS_THE_DEFAULT = "what a part without a type is anyway (RFC 7578, section 4.4)"
 
 DIFFERENCES = [

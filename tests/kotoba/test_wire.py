@@ -66,10 +66,10 @@ def test_a_one_shot_request_leaves_out_what_is_off() -> None:
         ("file_format", "other"),
         ("with_timestamps", "true"),
         ("language", "ko"),
+        ("diarization", "true"),
         ("keywords", "a"),
         ("keywords", "b"),
         ("kana", "true"),
-        ("diarization", "true"),
     ]
 
 
