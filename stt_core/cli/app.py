@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import click
 
 from .explain import explain
+from .jobs import jobs
 from .outcome import note
 from .providers import providers
 from .serve import serve
@@ -32,7 +33,7 @@ def stt() -> None:
     """Speech to text, by any provider."""
 
 
-for command in (transcribe, stream, providers, explain, serve):
+for command in (transcribe, stream, jobs, providers, explain, serve):
     stt.add_command(command)
 
 

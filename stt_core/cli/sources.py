@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..stream import RecognizeStream
     from ..stt import STT
 
-__all__ = ["Source", "played", "stdin"]
+__all__ = ["Source", "played", "recorded", "stdin"]
 
 _BLOCK_SECONDS = 0.05
 _READ_BYTES = 4096
@@ -66,6 +66,14 @@ def played(path: Path) -> Source:
 def stdin(form: AudioFormat) -> Source:
     """Raw samples on stdin."""
     return Source(_read(sys.stdin.fileno()), form, True, nullcontext())
+
+
+def recorded(device: int | str | None, sample_rate: int | None, channels: int) -> Source:
+    """A microphone."""
+    from ..audio import microphone
+
+    audio = microphone(device=device, sample_rate=sample_rate, channels=channels)
+    return Source(audio, None, True, nullcontext())
 
 
 async def _at_pace(reader: AudioReader) -> AsyncIterator[AudioData]:

@@ -21,19 +21,27 @@ __all__ = ["stream"]
 
 
 @click.command()
-@click.argument("source", metavar="FILE|-", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument(
+    "source", metavar="[FILE|-]", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
+)
+@click.option("--mic", is_flag=True, help="Listen to a microphone.")
+@click.option("--device", help="With --mic: its number or a part of its name.  [default: the system's]")
 @model_option
 @click.option(
     "--sample-rate",
     type=click.IntRange(MIN_SAMPLE_RATE, MAX_SAMPLE_RATE),
     metavar="HZ",
-    help="With -, and needed there: samples per second.",
+    help="With -, and needed there: samples per second. With --mic, the device's own by default.",
 )
 @click.option("--encoding", type=click.Choice(ENCODINGS), help="With -: how samples are written.  [default: pcm_s16le]")
-@click.option("--channels", type=click.IntRange(1, MAX_CHANNELS), help="With -: interleaved channels.  [default: 1]")
+@click.option(
+    "--channels", type=click.IntRange(1, MAX_CHANNELS), help="With - or --mic: interleaved channels.  [default: 1]"
+)
 @verbose_option
 def stream(
-    source: str,
+    source: str | None,
+    mic: bool,
+    device: str | None,
     config: str | None,
     sample_rate: int | None,
     encoding: str | None,
@@ -47,20 +55,34 @@ def stream(
     FILE is played at the pace of speech; - reads raw audio without a header from stdin. Ctrl-C ends the input and
     still prints what was said until then, with exit code 130 for a FILE that was cut short; a second one ends at once.
     """
-    from .sources import played, stdin
+    from .sources import played, recorded, stdin
 
-    if source != "-":
+    if mic == (source is not None):
+        raise click.UsageError("What to listen to: a FILE, - for raw audio from stdin, or --mic, and one of them.")
+    if device is not None and not mic:
+        raise click.UsageError("--device chooses a microphone: it goes with --mic.")
+    if mic:
+        if encoding is not None:
+            raise click.UsageError("--encoding describes raw audio from stdin: a microphone says its own.")
+        number = int(device) if device is not None and device.isdecimal() else device
+        return _carry_out(lambda: recorded(number, sample_rate, channels or 1), config, verbose=verbose)
+    if source is not None and source != "-":
         if (sample_rate, encoding, channels) != (None, None, None):
             raise click.UsageError(
                 "--sample-rate, --encoding and --channels describe raw audio from stdin: a file says its own."
             )
-        return carry_out(lambda stop: _recognize(lambda: played(Path(source)), config, stop), verbose=verbose)
+        path = Path(source)
+        return _carry_out(lambda: played(path), config, verbose=verbose)
     if sys.stdin is None or sys.stdin.isatty():
         raise click.UsageError("stdin is no audio: pipe raw samples into it.")
     if sample_rate is None:
         raise click.UsageError("Raw audio does not say its sample rate: give it, for example --sample-rate 16000.")
     form = AudioFormat(sample_rate, channels or 1, cast("Encoding", encoding or "pcm_s16le"))
-    return carry_out(lambda stop: _recognize(lambda: stdin(form), config, stop), verbose=verbose)
+    return _carry_out(lambda: stdin(form), config, verbose=verbose)
+
+
+def _carry_out(open_source: Callable[[], Source], config: str | None, *, verbose: bool) -> int:
+    return carry_out(lambda stop: _recognize(open_source, config, stop), verbose=verbose)
 
 
 async def _recognize(open_source: Callable[[], Source], config: str | None, stop: Stop) -> int:

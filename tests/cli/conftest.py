@@ -14,6 +14,8 @@ import pytest
 
 from stt_core.plugins import loaded, providers
 
+PROVIDERS = ("errands", "fake", "lab")
+
 STT = Path(sys.prefix) / "bin" / "stt"
 
 Start = Callable[..., subprocess.Popen[str]]
@@ -21,24 +23,28 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture(scope="session")
 def plugins(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What has to be on the path for the providers `fake` and `lab`."""
+    """What has to be on the path for the providers of tests/cli/plugin."""
     folder = tmp_path_factory.mktemp("plugins")
     info = folder / "stt_fake-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stt-fake\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[stt_core.providers]\nfake = stt_fake:PROVIDER\nlab = stt_lab:PROVIDER\n")
-    return [str(folder), str(Path(__file__).parent / "plugin")]
+    (info / "entry_points.txt").write_text(
+        "[stt_core.providers]\n" + "".join(f"{name} = stt_{name}:PROVIDER\n" for name in PROVIDERS)
+    )
+    return [str(folder), str(Path(__file__).parent / "plugin"), str(Path(__file__).parent / "devices")]
 
 
 @pytest.fixture(autouse=True)
 def fake(plugins: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The providers `fake` and `lab` are installed, here and in the processes that a test starts."""
+    """The providers of tests/cli/plugin are installed, here and in the processes that a test starts."""
     monkeypatch.setattr(sys, "path", [*plugins, *sys.path])
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(plugins))
     monkeypatch.delenv("STT_CORE_MODEL", raising=False)
+    monkeypatch.delitem(sys.modules, "sounddevice", raising=False)
     yield
+    sys.modules.pop("sounddevice", None)
     monkeypatch.undo()
-    if {"fake", "lab"} & loaded().keys():
+    if loaded().keys() & set(PROVIDERS):
         providers()
 
 

@@ -75,6 +75,23 @@ def test_ctrl_c_is_how_stdin_ends(start: Start) -> None:
     assert process.wait(30) == 0
 
 
+@pytest.mark.parametrize("options", [(), ("--device", "7", "--channels", "2"), ("--device", "deaf")], ids=str)
+def test_ctrl_c_is_how_a_microphone_ends(options: tuple[str, ...], start: Start) -> None:
+    """It is listened to until then, what was said is still printed, and the exit code is 0."""
+    process = start("stream", "--mic", *options, "-m", "fake/polite")
+    assert process.stderr
+    assert process.stderr.readline() == "fake: the input has begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("that was all\n", "fake: the input has ended\n")
+    assert process.returncode == 0
+
+
+def test_a_microphone_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is one line, and the exit code is 1."""
+    assert main(["stream", "--mic", "--device", "loud", "-m", "fake/polite"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1].startswith("stt: the microphone cannot be opened: ")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_file_that_is_cut_short_is_told_by_the_exit_code(
     number: signal.Signals, code: int, recording: Recording, script: Script, start: Start
