@@ -228,7 +228,7 @@ class KotobaSTT(STT):
         if self._surface("file", settings) != "one-shot":
             return await super().recognize_audio(audio, settings)
         form = await asyncio.to_thread(one_shot_form, audio, settings)
-        url, headers = await self.rest(settings, ONE_SHOT_PATH)
+        url, headers = await self._rest(settings, ONE_SHOT_PATH)
         response = await self.http.request(
             "POST",
             url,
@@ -245,20 +245,19 @@ class KotobaSTT(STT):
         """See :class:`stt_core.stt.STT`."""
         if not self.settings.family.capabilities.jobs:
             return super().create_jobs()
-        return KotobaJobs(self.http, self.rest)
+        return KotobaJobs(self.http, self._sign_job)
 
-    async def rest(self, settings: Resolved, path: str) -> tuple[str, Mapping[str, str]]:
-        """The URL of a path of the REST API, and the headers that sign a request to it.
+    async def _sign_job(self, settings: Resolved, path: str) -> tuple[str, Mapping[str, str]]:
+        self._refuse_foreign("jobs", settings)
+        return await self._rest(settings, path)
 
-        Raises:
-            ConfigError: it is not configured.
-        """
+    async def _rest(self, settings: Resolved, path: str) -> tuple[str, Mapping[str, str]]:
         url = _with_scheme(self.url("rest_url", settings), "http").rstrip("/") + path
         return url, await self._headers(url)
 
-    @override
     async def sign(self, path: str) -> tuple[str, Mapping[str, str]]:
-        return await self.rest(self.settings, path)
+        """See :class:`stt_core.stt.STT`."""
+        return await self._rest(self.settings, path)
 
     async def prewarm(self) -> None:
         """Wakes what sleeps at fal.ai, which may take minutes; other deployments are always awake.
@@ -341,15 +340,11 @@ class KotobaSTT(STT):
             surface: Surface = "realtime" if live or not rest else "one-shot"
         else:
             surface = "one-shot" if rest or not live else "realtime"
-        self.refuse_foreign(surface, settings)
+        self._refuse_foreign(surface, settings)
         return surface
 
-    def refuse_foreign(self, surface: Surface, settings: Resolved) -> None:
-        """Refuses what a call gave that the API which serves it does not know.
-
-        Raises:
-            ConfigError: such an option.
-        """
+    def _refuse_foreign(self, surface: Surface, settings: Resolved) -> None:
+        """Refuses what a call gave that the API which serves it does not know."""
         for name in fields(KotobaOptions):
             foreign = name not in fields(_OPTIONS[surface]) and not name.endswith("_url")
             if foreign and settings.options.get(name) != self.settings.options.get(name):

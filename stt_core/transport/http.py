@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import aiohttp
 from yarl import URL
 
-from ..errors import APIError, ConfigError, ConnectionLostError, ProtocolError, STTError
+from ..errors import APIError, AudioError, ConfigError, ConnectionLostError, ProtocolError, STTError
 from ..retry import RetryBudget, RetryPolicy
 from .hiding import hiding
 from .route import Route, refused_by_proxy
@@ -338,7 +338,7 @@ class HttpClient:
                         retryable=False,
                     )
                 return HttpResponse(response.status, response.headers, answer), ConnectionLostError()
-        except ConfigError as wrong:
+        except (AudioError, ConfigError) as wrong:  # a recording is opened, and may be converted, as it is sent
             return None, wrong
         except (aiohttp.ClientError, OSError, ValueError) as failure:
             return None, self._route.failure(failure, request.url)
