@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
-from stt_core.errors import ConfigError, STTError, UnsupportedError
+from stt_core.errors import ConfigError, STTError
 from stt_core.events import SpeechEvent
 from stt_core.options import CommonOptions, fields
+from stt_core.segment import SegmentRunner
 from stt_core.stt import STT
 from stt_core.transport.codec import Handshake, Settled
 from stt_core.transport.websocket import WebSocketRunner
@@ -209,10 +210,8 @@ class KotobaSTT(STT):
     def create_runner(self, settings: Resolved) -> Runner:
         """See :class:`stt_core.stt.STT`."""
         if self._surface("live", settings) != "realtime":
-            raise UnsupportedError(
-                f"{settings.label} takes whole files, and no live audio yet: kotoba/realtime does",
-                provider=self.provider_name,
-            )
+            self.url("rest_url", settings)
+            return SegmentRunner(self.recognize_audio, settings)
         self.url("ws_url", settings)
         return _Runner(self.http, settings, self)
 

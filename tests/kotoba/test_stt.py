@@ -52,6 +52,7 @@ soundfile = importlib.import_module("soundfile")  # it ships no types
 
 KEY = "kotoba_very_secret"
 RATE = 16000
+SPEECH = Path(__file__).parents[1] / "data" / "speech" / "message.wav"
 ONE_SHOT = {
     "language_code": "en",
     "language_probability": 0.98,
@@ -491,3 +492,22 @@ async def test_prewarming_costs_nothing_where_nothing_sleeps() -> None:
     async with serving() as server, client(server) as stt:
         await stt.prewarm()
         assert not server.requests
+
+
+@pytest.mark.parametrize("model", ["kotoba/one-shot", "kotoba/jobs", "kotoba"])
+async def test_what_takes_whole_files_streams_in_pieces(model: str) -> None:
+    """Each stretch of speech is a request, or a job, of its own; nothing is asked of a WebSocket."""
+    speech = SPEECH.read_bytes()[44:]
+    async with (
+        serving() as server,
+        client(server, model, base_url=None, rest_url=f"{server.url}/v1") as stt,
+        stt.stream(sample_rate=RATE, language="en") as stream,
+    ):
+        await stream.send_frame(bytes(RATE) + speech + bytes(3 * RATE))
+        stream.end_input()
+        text = (await stream.transcript()).text
+        assert text == ("本日は晴れです。" if model == "kotoba/jobs" else "Good morning.")
+        assert not server.connections
+        upload = server.requests[0]
+        assert upload.head.path.endswith("jobs") == (model == "kotoba/jobs")
+        assert 0.5 * len(speech) < len(file(upload)[2]) <= len(speech) + 2 * RATE
