@@ -174,11 +174,12 @@ class Api:
             params=[("type", KEY_TYPE)],
             json=request,
             timeout=10.0,
-            retry=True,
         )
         key = text_of(parse(response.body), "key_value")
         if not key:
-            raise ProtocolError("Speechmatics answered without a temporary key", provider="speechmatics")
+            raise ProtocolError(
+                "Speechmatics answered without a temporary key", provider="speechmatics", retryable=False
+            )
         return key
 
     def _management_url(self, settings: Resolved) -> str:

@@ -130,11 +130,14 @@ class Submission:
         budget = RetryBudget(RetryPolicy(max_retries=stt["max_retries"], interval=stt["retry_interval"]))
         started = datetime.now(UTC)
         while True:
+            posted = False
             try:
+                await api.headers(self.settings)  # what fails for want of a key has submitted nothing
+                posted = True
                 return await self._post(api)
             except STTError as error:
                 failure = error
-            unsure = _may_be_taken(failure)
+            unsure = posted and _may_be_taken(failure)
             if unsure:
                 failure.add_note(f"if the job is there nevertheless, its tracking has the reference {self.token}")
             delay = budget.spend(failure)
