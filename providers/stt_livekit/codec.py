@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from stt_core.audio.frames import AudioFormat
+from stt_core.errors import ConnectionLostError
 from stt_core.events import SpeechData, SpeechEvent, SpeechEventType, Word
 from stt_core.transport.codec import (
     Acknowledged,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from stt_core.registry import Resolved
     from stt_core.transport.codec import Incoming, Message
 
-__all__ = ["GatewayCodec", "Timeline"]
+__all__ = ["GatewayCodec", "Habits"]
 
 _START = SpeechEventType.START_OF_SPEECH
 _INTERIM = SpeechEventType.INTERIM_TRANSCRIPT
@@ -72,18 +73,21 @@ _UNSPACED = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 """Scripts without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, kana, Chinese."""
 
 
-class Timeline:
-    """Whether the times of a stream's words count from the start of the session.
+class Habits:
+    """What a stream has learnt about its gateway, for all of its connections.
 
-    They are documented so, and LiveKit's client relies on it for the models that it aligns. An upstream provider that
-    counts from another moment betrays itself by a final that begins before the end of the one before. From then on no
-    time of the stream is trusted.
+    Attributes:
+        session_times: whether times count from the start of the session. They are documented so, and LiveKit's client
+            relies on it for the models that it aligns. An upstream provider that counts from another moment betrays
+            itself by a final that begins before the end of the one before; no time is trusted from then on.
+        asked_to_end: an end was asked for and did not come about, so that the next one is asked for again.
     """
 
-    __slots__ = ("trusted",)
+    __slots__ = ("asked_to_end", "session_times")
 
     def __init__(self) -> None:
-        self.trusted = True
+        self.session_times = True
+        self.asked_to_end = False
 
 
 class GatewayCodec:
@@ -92,32 +96,34 @@ class GatewayCodec:
     The end: ``session.finalize``, and ``session.close`` once that is acknowledged and no text is open, to which the
     gateway says ``session.closed``. Acknowledgements are optional, and come before the last final at times, so that
     a clean close, or :data:`QUIET_SECONDS` without another word, are an end as well, but only behind a final or an
-    acknowledgement.
+    acknowledgement: a gateway that hangs up at that very moment for a reason of its own has kept words to itself. The
+    second time it is believed.
 
     Args:
         settings: of the stream.
         pushed: the format of the audio as it is pushed.
         base_url: of the gateway.
-        timeline: shared by the connections of a stream.
+        habits: shared by the connections of a stream.
     """
 
     def __init__(
-        self, settings: Resolved, pushed: AudioFormat, *, base_url: str = BASE_URL, timeline: Timeline | None = None
+        self, settings: Resolved, pushed: AudioFormat, *, base_url: str = BASE_URL, habits: Habits | None = None
     ) -> None:
         self.settings = settings
         self.carries = carries_of(settings)
         self._upstream = upstream = upstream_of(settings)
         rate = upstream.sample_rate or settings.stream["upstream_sample_rate"]
         self.audio_format = AudioFormat(rate or min(max(pushed.sample_rate, LOWEST_RATE), HIGHEST_RATE))
+        self._habits = habits or Habits()
+        self._believing = self._habits.asked_to_end
         self.policy = CodecPolicy(
             flush="native",
-            ends="message",
+            ends="close" if self._believing else "message",
             # Where turns are found, silence is sent as fast as it passes, or the open turn never ends.
             idle=IdlePolicy(0.5, silence=0.5, only_in_turn=True) if upstream.turns else IdlePolicy(IDLE_SECONDS),
             max_pace=upstream.max_pace,
         )
         self._base_url = base_url
-        self._timeline = timeline or Timeline()
         self._last_end = 0.0
         self._session_id: str | None = None
         self._flushes = 0  # not acknowledged yet
@@ -160,7 +166,7 @@ class GatewayCodec:
         return (FINALIZE_MESSAGE,)
 
     def end(self) -> Iterable[Message]:  # noqa: D102
-        self._ending = True
+        self._ending = self._habits.asked_to_end = True
         return self.flush()
 
     def keep_alive(self) -> Message | None:
@@ -202,7 +208,7 @@ class GatewayCodec:
         if kind == "session.finalized":
             return self._finalized()
         if kind == "session.closed":
-            return (Finished(),)
+            return (self._closed(),)
         if kind == "error":
             return (Failed(read_error(fields)),)
         return ()
@@ -211,6 +217,11 @@ class GatewayCodec:
         self._flushes = max(self._flushes - 1, 0)
         # What was recognised before the acknowledgement need not be all: LiveKit's client has seen finals behind it.
         return (Acknowledged(exact=False), *self._goodbye())
+
+    def _closed(self) -> Finished | Failed:
+        if self._ending and self._flushes and not self._finals_since and not self._believing:
+            return Failed(ConnectionLostError("livekit closed the session before it had finalised it"))
+        return Finished()
 
     def _goodbye(self) -> Sequence[Incoming]:
         """What follows from a final, or an acknowledgement, once the end was asked for."""
@@ -294,8 +305,8 @@ class GatewayCodec:
             data.start_time, data.end_time = words[0].start_time, words[-1].end_time
         if data.end_time is None:
             return
-        if not self._timeline.trusted or not self._plausible(data):
-            self._timeline.trusted = self._timeline.trusted and not final
+        if not self._habits.session_times or not self._plausible(data):
+            self._habits.session_times = self._habits.session_times and not final
             forget_times(data)
         elif final:
             self._last_end = max(self._last_end, data.end_time)

@@ -14,7 +14,7 @@ from stt_core.stt import STT
 from stt_core.transport.codec import Handshake
 from stt_core.transport.websocket import WebSocketRunner
 
-from .codec import GatewayCodec, Timeline
+from .codec import GatewayCodec, Habits
 from .errors import read_error_body
 from .options import AutoModel, GatewayOptions
 from .options_assemblyai import AssemblyAIModel, AssemblyAIOptions
@@ -343,12 +343,12 @@ class LiveKitSTT(STT):
 
 
 class _Runner(WebSocketRunner):
-    """One timeline for all connections of a stream; another model may carry something else."""
+    """What one connection of a stream has learnt is for all; another model may carry something else."""
 
     def __init__(self, client: HttpClient, settings: Resolved, stt: LiveKitSTT) -> None:
         super().__init__(client, settings, codec=self._make_codec, handshake=self._make_handshake)
         self._stt = stt
-        self._timeline = Timeline()
+        self._habits = Habits()
         self._carries = carries_of(settings)
 
     @property
@@ -358,7 +358,7 @@ class _Runner(WebSocketRunner):
 
     def _make_codec(self, settings: Resolved, pushed: AudioFormat) -> Codec:
         self._carries = carries_of(settings)
-        return GatewayCodec(settings, pushed, base_url=self._stt.base_url, timeline=self._timeline)
+        return GatewayCodec(settings, pushed, base_url=self._stt.base_url, habits=self._habits)
 
     async def _make_handshake(self, codec: Codec) -> Handshake:
         return await self._stt.handshake(cast("GatewayCodec", codec).url)

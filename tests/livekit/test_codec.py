@@ -18,7 +18,7 @@ from stt_core.events import SpeechData, SpeechEvent, SpeechEventType
 from stt_core.registry import resolve
 from stt_core.transcript import Transcript
 from stt_core.transport.codec import Acknowledged, Failed, Finished, Finishing, Opened, Reply
-from stt_livekit.codec import GatewayCodec, Timeline
+from stt_livekit.codec import GatewayCodec, Habits
 
 if TYPE_CHECKING:
     from stt_core.registry import Resolved
@@ -43,10 +43,10 @@ def codec(
     config: str = "livekit/deepgram/nova-3:en",
     *,
     pushed: AudioFormat = LIVE,
-    timeline: Timeline | None = None,
+    habits: Habits | None = None,
     **options: object,
 ) -> GatewayCodec:
-    return GatewayCodec(settings_of(config, **options), pushed, timeline=timeline)
+    return GatewayCodec(settings_of(config, **options), pushed, habits=habits)
 
 
 def sent(messages: Sequence[Message] | None) -> list[object]:
@@ -334,8 +334,8 @@ def test_a_fallback_that_is_not_aligned_takes_the_times_away() -> None:
 
 def test_times_of_another_clock_are_not_trusted() -> None:
     """A final that begins before the end of the one before it: no time of the stream after it, reconnects or not."""
-    timeline = Timeline()
-    at = codec(timeline=timeline)
+    habits = Habits()
+    at = codec(habits=habits)
     assert data(at, "final_transcript", "a", start=5.0, duration=1.0).end_time == 6.0
     assert data(at, "interim_transcript", "b", start=1.0, duration=1.0).end_time is None
     assert data(at, "final_transcript", "b", start=5.9, duration=1.0).end_time == 6.9
@@ -343,7 +343,7 @@ def test_times_of_another_clock_are_not_trusted() -> None:
         "c", " ", words=data(codec(), "final_transcript", "c", words=[word("c")]).words
     )
     assert data(at, "final_transcript", "d", start=8.0, duration=1.0).end_time is None
-    assert data(codec(timeline=timeline), "final_transcript", "e", start=1.0, duration=1.0).end_time is None
+    assert data(codec(habits=habits), "final_transcript", "e", start=1.0, duration=1.0).end_time is None
     assert data(codec(), "final_transcript", "f", start=1.0, duration=1.0).end_time == 2.0
 
 
@@ -488,6 +488,26 @@ def test_the_end_of_a_gateway_that_says_nothing_about_it() -> None:
     assert say(at, "interim_transcript", transcript="Hi")[1:] == (Finishing(None),)
     assert say(at, "interim_transcript", transcript="") == ()
     assert say(at, "final_transcript", transcript="Hi there")[1:] == (QUIET,)
+
+
+def test_a_session_that_is_closed_without_an_answer() -> None:
+    """1.4: at the very moment of the end it may be closed for another reason; the second time it is the answer."""
+    habits = Habits()
+    at = codec(habits=habits)
+    say(at, "final_transcript", transcript="before")
+    at.end()
+    (failed,) = say(at, "session.closed")
+    assert isinstance(failed, Failed)
+    assert failed.error.retryable
+    assert at.policy.ends == "message"
+    at = codec(habits=habits)
+    at.end()
+    assert say(at, "session.closed") == (Finished(),)
+    assert at.policy.ends == "close"
+    at = codec()
+    at.end()
+    say(at, "final_transcript", transcript="Hi")
+    assert say(at, "session.closed") == (Finished(),), "a final is an answer"
 
 
 def test_an_earlier_flush_is_not_the_end() -> None:
