@@ -72,7 +72,7 @@ class SessionAsked:
         asked_for = _language(text_of(settings, "language"), backend)
         extra = _checked(model, {**self.extra, **fields_of(settings, "extra")})
         wishes = _wishes(model, extra, backend)
-        language = asked_for if asked_for != self.language else None
+        language = None if asked_for == (self.language or backend.language) else asked_for
         changed = {name: value for name, value in wishes.items() if self.wishes.get(name) != value}
         self.model, self.language, self.extra, self.wishes = model, asked_for or self.language, extra, wishes
         return language, changed

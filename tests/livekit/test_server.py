@@ -526,6 +526,8 @@ async def test_an_update_tells_the_provider_what_is_other_now() -> None:
         assert asked.change({"language": "en", "extra": {"keyterm": "ink"}}, backend) == (None, {})
         assert asked.change({"language": "en-GB", "extra": {"keyterm": []}}, backend) == ("en-GB", {"keyterms": []})
         assert asked.wishes == {"keyterms": [], "turn_end_timeout_ms": 900}
+        unsaid = read_create(json.loads(create(NEW)), backend)
+        assert unsaid.change({"language": backend.language}, backend) == (None, {})
 
 
 async def test_an_update_changes_nothing_that_was_said() -> None:

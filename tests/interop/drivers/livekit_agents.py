@@ -11,18 +11,20 @@ import wave
 
 import aiohttp
 from livekit import rtc
-from livekit.agents import __version__, inference
+from livekit.agents import APIError, __version__, inference
 
-KEY, SECRET = "APIdevkey", "a-secret-of-the-api-that-is-32-bytes-long"
+KEY, SECRET, ANOTHER = "APIdevkey", 4 * "a-secret-of-the-api-", 4 * "another-secret-of-it"
 FRAME = 0.02  # seconds, as rooms give them
 
 CALLS = {
     "plain": {"model": "deepgram/nova-3", "language": "en"},
     "options": {
-        "model": "deepgram/nova-3:en",
+        "model": "deepgram/nova-3",
+        "language": "en",
         "extra_kwargs": {"filler_words": True, "endpointing": 100, "keyterm": ["garden", "C++"]},
     },
     "no model": {},
+    "refused": {"model": "deepgram/nova-3", "language": "en", "api_secret": ANOTHER},
     "update": {"model": "assemblyai/universal-streaming"},
     "fallback": {
         "model": "deepgram/flux-general",
@@ -70,11 +72,12 @@ def frames(path: str) -> list[rtc.AudioFrame]:
 
 
 async def main(call: str, url: str, path: str) -> None:
-    logging.getLogger("livekit").setLevel(logging.ERROR)
+    logging.getLogger("livekit").setLevel(logging.CRITICAL)
     async with aiohttp.ClientSession(ws_response_class=Recorded) as http:
-        stt = inference.STT(**CALLS[call], base_url=url, api_key=KEY, api_secret=SECRET, http_session=http)
-        stream = stt.stream()
-        await connected.wait()
+        given = {"base_url": url, "api_key": KEY, "api_secret": SECRET, "http_session": http, **CALLS[call]}
+        stream = inference.STT(**given).stream()
+        if call != "refused":
+            await connected.wait()
         audio = frames(path)
         for number, frame in enumerate(audio):
             stream.push_frame(frame)
@@ -82,16 +85,19 @@ async def main(call: str, url: str, path: str) -> None:
                 await answered.wait()
                 stream.update_options(**UPDATES[call])
         stream.end_input()
-        async for event in stream:
-            data = event.alternatives[0] if event.alternatives else None
-            show(
-                type=event.type.value,
-                text=data.text if data else "",
-                start=data.start_time if data else None,
-                end=data.end_time if data else None,
-                language=str(data.language) if data else None,
-                words=[str(word) for word in getattr(data, "words", None) or []],
-            )
+        try:
+            async for event in stream:
+                data = event.alternatives[0] if event.alternatives else None
+                show(
+                    type=event.type.value,
+                    text=data.text if data else "",
+                    start=data.start_time if data else None,
+                    end=data.end_time if data else None,
+                    language=str(data.language) if data else None,
+                    words=[str(word) for word in getattr(data, "words", None) or []],
+                )
+        except (APIError, aiohttp.ClientError) as error:
+            show(error=type(error).__name__, status=getattr(error, "status_code", getattr(error, "status", None)))
         await stream.aclose()
     show(received=received)
 
