@@ -13,7 +13,7 @@ import click
 
 from .explain import explain
 from .jobs import jobs
-from .outcome import note
+from .outcome import Commands, note
 from .providers import providers
 from .serve import serve
 from .stream import stream
@@ -22,12 +22,7 @@ from .transcribe import transcribe
 __all__ = ["run"]
 
 
-class _Group(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order in which they are needed, not in the alphabet's
-
-
-@click.group(cls=_Group, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stt-core", prog_name="stt")
 def stt() -> None:
     """Speech to text, by any provider."""

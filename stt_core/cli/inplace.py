@@ -14,10 +14,14 @@ if TYPE_CHECKING:
 __all__ = ["InPlace"]
 
 _ERASE_LINE = "\r\x1b[K"
+_RESERVED = len("^C") + 1
+"""Columns that stay free, for what the terminal itself writes behind the line, and for the cursor."""
 
 
 class InPlace:
-    """The last line of a terminal. In a pipe, and on a terminal that cannot erase, it shows nothing.
+    """The last line of a terminal, faint, because what it shows will go.
+
+    In a pipe, and on a terminal that cannot erase, it shows nothing.
 
     Attributes:
         works: whether it shows anything.
@@ -33,9 +37,10 @@ class InPlace:
         if self.works:
             # Vendors' texts are printed here, and an escape sequence in one would be obeyed.
             printable = "".join(char if char.isprintable() else " " for char in text)
-            line = _clip(" ".join(printable.split()), self._columns() - 1, keep)
+            line = _clip(" ".join(printable.split()), max(self._columns() - _RESERVED, 1), keep)
             self._shown = True
-            click.echo(f"{_ERASE_LINE}{line}", file=self._file, nl=False)
+            faint = line if os.environ.get("NO_COLOR") else click.style(line, dim=True)
+            click.echo(f"{_ERASE_LINE}{faint}", file=self._file, nl=False)
 
     def clear(self) -> None:
         """Leave the line empty, for something that stays."""

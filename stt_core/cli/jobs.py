@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, cast, get_args
 import click
 
 from ..transcript import TranscriptFormat
-from .outcome import carry_out, model_option, note, verbose_option
+from .outcome import Commands, carry_out, model_option, note, verbose_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["jobs"]
 
 
-@click.group(no_args_is_help=False)
+@click.group(cls=Commands, no_args_is_help=False)
 def jobs() -> None:
     """Submit recordings, and pick up what became of them.
 
-    For models that recognise by jobs (stt providers NAME says which do). A job needs nothing but its id: any process
+    For models that recognise by jobs; stt providers NAME says which do. A job needs nothing but its id: any process
     with the same key can ask after it.
     """
 
@@ -75,7 +75,10 @@ def submit(file: Path, config: str | None, verbose: bool) -> int:
 @_json_option
 @verbose_option
 def status(job_id: str, config: str | None, as_json: bool, verbose: bool) -> int:
-    """Tell where the job ID is: processing, done or error, and the vendor's own word for it."""
+    """Tell where the job ID is.
+
+    That is processing, done or error, and the vendor's own word for it.
+    """
 
     async def run(stt: STT, stop: Stop) -> int:
         from .layout import Page
@@ -157,7 +160,10 @@ def result(job_id: str, config: str | None, form: str, vendor: str | None, verbo
 @_json_option
 @verbose_option
 def list_jobs(config: str | None, limit: int, deleted: bool, as_json: bool, verbose: bool) -> int:
-    """List the jobs of the account, the newest first: id, state, when, seconds of audio, file."""
+    """List the jobs of the account, the newest first.
+
+    Of each: its id, the vendor's word for where it is, when it was submitted, how long the audio is, and the file.
+    """
 
     async def run(stt: STT, stop: Stop) -> int:
         async for info in stt.list_jobs(limit=limit, include_deleted=deleted):

@@ -16,7 +16,7 @@ from .completion import complete_config
 if TYPE_CHECKING:
     from .stopping import Stop
 
-__all__ = ["carry_out", "guard", "model_option", "note", "report", "verbose_option"]
+__all__ = ["Commands", "carry_out", "guard", "model_option", "note", "report", "verbose_option"]
 
 _FAILED, _USAGE, _UNREAD = 1, 2, 128 + signal.SIGPIPE
 _USAGE_ERRORS = (ConfigError, MissingExtraError, UnsupportedError, AudioFileNotFoundError)
@@ -31,6 +31,14 @@ model_option = click.option(
     "Without it STT_CORE_MODEL, else the embedded engine.",
 )
 verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show where an error came from.")
+
+
+class Commands(click.Group):
+    """Commands, listed in the order in which they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Not in the alphabet's order."""
+        return list(self.commands)
 
 
 def note(text: str) -> None:

@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["stream"]
 
+_PATIENCE = 1.0
+"""Seconds after which somebody who pressed Ctrl-C wants to know why the command has not ended."""
+
 
 @click.command()
 @click.argument(
     "source", metavar="[FILE|-]", required=False, type=click.Path(exists=True, dir_okay=False, allow_dash=True)
 )
-@click.option("--mic", is_flag=True, help="Listen to a microphone.")
+@click.option("--mic", is_flag=True, help="Listen to a microphone (extra `mic`).")
 @click.option("--device", help="With --mic: its number or a part of its name.  [default: the system's]")
 @model_option
 @click.option(
@@ -86,14 +89,23 @@ def _carry_out(open_source: Callable[[], Source], config: str | None, *, verbose
 
 
 async def _recognize(open_source: Callable[[], Source], config: str | None, stop: Stop) -> int:
+    import asyncio
+
     from ..factory import create_stt
     from .screen import Screen
 
+    loop = asyncio.get_running_loop()
+    screen = Screen()
     source = open_source()
     with source.open:
         async with create_stt(config) as stt, source.stream(stt) as events:
-            stop.calls(events.end_input)
-            with Screen() as screen:
+
+            def end() -> None:
+                events.end_input()
+                loop.call_later(_PATIENCE, screen.note, "waiting for the last results; Ctrl-C ends at once")
+
+            stop.calls(end)
+            with screen:
                 async for event in events:
                     screen.show(event)
     return stop.code if stop.asked and not source.endless else 0

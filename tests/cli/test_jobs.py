@@ -13,7 +13,7 @@ import pytest
 
 from stt_core.cli import main
 
-from .test_terminal import ERASE, Pty
+from .test_terminal import ERASE, FAINT, PLAIN, Pty
 
 if TYPE_CHECKING:
     from .conftest import Start
@@ -64,7 +64,7 @@ def test_progress_is_in_place_on_a_terminal(submitted: Callable[[str], str], com
     job_id = submitted("call.wav")
     drawn = Pty([str(command), "jobs", "wait", job_id], 80).rest().split(ERASE)
     assert [line for line in drawn if line] == [
-        *(f"stt: job {job_id} is {word}, 0 s so far" for word in ("queued", "running", "done")),
+        *(f"{FAINT}stt: job {job_id} is {word}, 0 s so far{PLAIN}" for word in ("queued", "running", "done")),
         "this is call\r\n",
     ]
 

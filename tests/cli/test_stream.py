@@ -105,12 +105,13 @@ def test_a_file_that_is_cut_short_is_told_by_the_exit_code(
 
 
 def test_a_second_ctrl_c_ends_at_once(recording: Recording, start: Start) -> None:
-    """Whoever does not want to wait for the rest need not: 130, without a traceback, although the drain takes long."""
+    """Whoever waits long is told that he need not: then it is 130 at once, without a traceback."""
     process = start("stream", recording("call.wav", 600), "-m", "fake/deaf?drain_timeout=600")
     assert process.stderr
     assert process.stderr.readline() == "fake: the input has begun\n"
     process.send_signal(signal.SIGINT)
     assert process.stderr.readline() == "fake: the input has ended\n"
+    assert process.stderr.readline() == "stt: waiting for the last results; Ctrl-C ends at once\n"
     process.send_signal(signal.SIGINT)
     assert (*process.communicate(timeout=30), process.returncode) == ("", "", 130)
 
