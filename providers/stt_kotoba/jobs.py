@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol, TypedDict, Unpack
 
 from typing_extensions import override
 
@@ -18,13 +18,11 @@ from .upload import extra_fields, file_part
 from .wire import DEFAULT_LANGUAGE, items_of, number_of, object_of, parse, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from stt_core.audio.decode import AudioInput
     from stt_core.registry import Resolved
-    from stt_core.transport.http import HttpClient, HttpResponse
+    from stt_core.transport.http import HttpResponse
 
-__all__ = ["KotobaJobs", "job_form", "read_job"]
+__all__ = ["KotobaJobs", "Send", "Sending", "job_form", "read_job"]
 
 _STILL = 202
 """Kotoba has no state for a job that is not done: it answers with this status."""
@@ -39,28 +37,39 @@ POLL_SECONDS = 30.0
 """For one question, as in Kotoba's own client."""
 
 
+class Sending(TypedDict, total=False):
+    """What goes with a request, as :meth:`stt_core.transport.http.HttpClient.request` takes it."""
+
+    form: Sequence[FormPart]
+    timeout: float | None
+    retry: bool
+
+
+class Send(Protocol):
+    """Signs a request and makes it."""
+
+    async def __call__(self, method: str, path: str, settings: Resolved, **more: Unpack[Sending]) -> HttpResponse:
+        """Raises an ``STTError`` where it is refused or does not arrive."""
+        ...
+
+
 class KotobaJobs(JobBackend):
     """Kotoba's jobs: no list, nothing to delete, no rendering but the document itself.
 
     Args:
-        http: sends the requests.
-        sign: gives the URL of a path, and the headers that sign a request to it.
+        send: makes a request: its method, path and settings, and more.
     """
 
     formats = ("json",)
 
-    def __init__(
-        self, http: HttpClient, sign: Callable[[Resolved, str], Awaitable[tuple[str, Mapping[str, str]]]]
-    ) -> None:
-        self._http = http
-        self._sign = sign
+    def __init__(self, send: Send) -> None:
+        self._send = send
 
     @override
     async def submit(self, audio: AudioInput, settings: Resolved) -> str:
         form = await asyncio.to_thread(job_form, audio, settings)
-        url, headers = await self._sign(settings, JOBS_PATH)
-        response = await self._http.request(
-            "POST", url, headers=headers, form=form, timeout=settings.stt["request_timeout"], retry=False
+        response = await self._send(
+            "POST", JOBS_PATH, settings, form=form, timeout=settings.stt["request_timeout"], retry=False
         )
         job_id = text_of(object_of(parse(response.body)), "job_id")
         if not job_id:
@@ -95,10 +104,13 @@ class KotobaJobs(JobBackend):
         return response.body
 
     async def _ask(self, job_id: str, settings: Resolved) -> HttpResponse:
-        url, headers = await self._sign(settings, f"{JOBS_PATH}/{job_id}")
         try:
-            return await self._http.request(
-                "GET", url, headers=headers, timeout=settings.stt["request_timeout"] or POLL_SECONDS, retry=False
+            return await self._send(
+                "GET",
+                f"{JOBS_PATH}/{job_id}",
+                settings,
+                timeout=settings.stt["request_timeout"] or POLL_SECONDS,
+                retry=False,
             )
         except APIError as error:
             if error.status not in _NO_SUCH:

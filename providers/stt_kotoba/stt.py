@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal, Unpack, cast, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, Unpack, cast, overload
 from urllib.parse import urlsplit
 
 from typing_extensions import override
@@ -20,7 +20,7 @@ from stt_core.transport.websocket import WebSocketRunner
 
 from .documents import ONE_SHOT_PATH
 from .errors import read_error_body
-from .jobs import KotobaJobs
+from .jobs import KotobaJobs, Sending
 from .one_shot import one_shot_form, read_one_shot
 from .options import (
     JobsModel,
@@ -50,13 +50,15 @@ if TYPE_CHECKING:
     from stt_core.runner import AudioSource, EventSink, Runner
     from stt_core.transcript import Transcript
     from stt_core.transport.codec import Codec
-    from stt_core.transport.http import HttpClient
+    from stt_core.transport.http import HttpClient, HttpResponse
 
 __all__ = ["JobsArguments", "KotobaArguments", "KotobaSTT", "OneShotArguments", "RealtimeArguments"]
 
 _HOSTED = (FAL_HOST, "kotobatech.ai")
 """Hosts that answer nobody without a key; a container of one's own may."""
 
+Address: TypeAlias = Literal["rest_url", "ws_url"]
+_ADDRESSES: tuple[Address, ...] = ("rest_url", "ws_url")
 _UNSET = "http://unset"
 
 _OPTIONS: Mapping[Surface, OptionsType] = {
@@ -217,8 +219,9 @@ class KotobaSTT(STT):
 
     async def handshake(self, settings: Resolved) -> Handshake:
         """How to open the WebSocket; the key is asked for anew."""
-        url = _with_scheme(self.url("ws_url", settings), "ws")
-        return Handshake(url, headers=await self._headers(url))
+        return Handshake(
+            _with_scheme(self.url("ws_url", settings), "ws"), headers=await self._headers("ws_url", settings)
+        )
 
     # -- files -----------------------------------------------------------------------------------------------------
 
@@ -227,11 +230,10 @@ class KotobaSTT(STT):
         if self._surface("file", settings) != "one-shot":
             return await super().recognize_audio(audio, settings)
         form = await asyncio.to_thread(one_shot_form, audio, settings)
-        url, headers = await self._rest(settings, ONE_SHOT_PATH)
-        response = await self.http.request(
+        response = await self._send(
             "POST",
-            url,
-            headers=headers,
+            ONE_SHOT_PATH,
+            settings,
             form=form,
             timeout=settings.stt["request_timeout"],
             retry=audio.rewindable,
@@ -244,19 +246,25 @@ class KotobaSTT(STT):
         """See :class:`stt_core.stt.STT`."""
         if not self.settings.family.capabilities.jobs:
             return super().create_jobs()
-        return KotobaJobs(self.http, self._sign_job)
-
-    async def _sign_job(self, settings: Resolved, path: str) -> tuple[str, Mapping[str, str]]:
-        self._refuse_foreign("jobs", settings)
-        return await self._rest(settings, path)
-
-    async def _rest(self, settings: Resolved, path: str) -> tuple[str, Mapping[str, str]]:
-        url = _with_scheme(self.url("rest_url", settings), "http").rstrip("/") + path
-        return url, await self._headers(url)
+        return KotobaJobs(self._send_job)
 
     async def sign(self, path: str) -> tuple[str, Mapping[str, str]]:
         """See :class:`stt_core.stt.STT`."""
-        return await self._rest(self.settings, path)
+        return self._rest_url(path, self.settings), await self._headers("rest_url", self.settings)
+
+    async def _send(self, method: str, path: str, settings: Resolved, **more: Unpack[Sending]) -> HttpResponse:
+        # Neither address nor headers are kept in a frame that an error goes through: both may hold secrets.
+        return await self.http.request(
+            method, self._rest_url(path, settings), headers=await self._headers("rest_url", settings), **more
+        )
+
+    async def _send_job(self, method: str, path: str, settings: Resolved, **more: Unpack[Sending]) -> HttpResponse:
+        if settings.model is None:
+            self._refuse_foreign("jobs", settings)
+        return await self._send(method, path, settings, **more)
+
+    def _rest_url(self, path: str, settings: Resolved) -> str:
+        return _with_scheme(self.url("rest_url", settings), "http").rstrip("/") + path
 
     async def prewarm(self) -> None:
         """Wakes what sleeps at fal.ai, which may take minutes; other deployments are always awake.
@@ -264,14 +272,10 @@ class KotobaSTT(STT):
         Raises:
             STTError: it cannot be woken: above all, the key is not accepted.
         """
-        for meaning in ("rest_url", "ws_url"):
-            url = self._address(meaning, self.settings)
-            if url is None or not _is_at(url, FAL_HOST):
-                continue
-            parts = urlsplit(_with_scheme(url, "http"))
-            app = "/".join(parts.path.split("/")[:3])
-            probe = f"{parts.scheme}://{parts.netloc}{app}/model_and_cuda_availability"
-            await self.http.request("GET", probe, headers=await self._headers(probe))
+        for meaning in _ADDRESSES:
+            address = self._address(meaning, self.settings)
+            if address is not None and _is_at(address, FAL_HOST):
+                await self.http.request("GET", _probe(address), headers=await self._headers(meaning, self.settings))
 
     def error_from(self, status: int, headers: Mapping[str, str], body: bytes) -> STTError:
         """See :class:`stt_core.stt.STT`."""
@@ -279,7 +283,7 @@ class KotobaSTT(STT):
 
     # -- where, and who --------------------------------------------------------------------------------------------
 
-    def url(self, meaning: Literal["rest_url", "ws_url"], settings: Resolved) -> str:
+    def url(self, meaning: Address, settings: Resolved) -> str:
         """The address of the REST API or of the WebSocket.
 
         Raises:
@@ -295,7 +299,7 @@ class KotobaSTT(STT):
             provider=self.provider_name,
         )
 
-    def _address(self, meaning: Literal["rest_url", "ws_url"], settings: Resolved) -> str | None:
+    def _address(self, meaning: Address, settings: Resolved) -> str | None:
         given = cast("str | None", settings.options.get(meaning))
         base = settings.stt["base_url"]
         if given is None and base is not None:
@@ -303,13 +307,13 @@ class KotobaSTT(STT):
         found = self._credentials.url(meaning, given=given, default=_UNSET)
         return None if found is _UNSET else found
 
-    def _has(self, meaning: Literal["rest_url", "ws_url"], settings: Resolved) -> bool:
+    def _has(self, meaning: Address, settings: Resolved) -> bool:
         return self._address(meaning, settings) is not None
 
     def _check_addresses(self) -> None:
         """What the model needs has to be there, and where nobody is answered without a key, a key too."""
         settings = self.settings
-        urls = [self._address(meaning, settings) for meaning in ("rest_url", "ws_url")]
+        urls = [self._address(meaning, settings) for meaning in _ADDRESSES]
         if settings.model is not None:
             urls = [self.url("ws_url" if settings.model == "realtime" else "rest_url", settings)]
         elif urls == [None, None]:
@@ -324,10 +328,11 @@ class KotobaSTT(STT):
                 "kotoba: there is no api_key: set KOTOBA_API_KEY or pass api_key=", provider=self.provider_name
             )
 
-    async def _headers(self, url: str) -> Mapping[str, str]:
+    async def _headers(self, meaning: Address, settings: Resolved) -> Mapping[str, str]:
         if not (self._credentials.has("api_key") or self._credentials.has("auth")):
             return {}
-        return {"Authorization": authorization(urlsplit(url).hostname or "", await self._credentials.auth())}
+        host = urlsplit(self.url(meaning, settings)).hostname or ""
+        return {"Authorization": authorization(host, await self._credentials.auth())}
 
     # -- which -----------------------------------------------------------------------------------------------------
 
@@ -391,6 +396,12 @@ class _Runner(WebSocketRunner):
 def _with_scheme(url: str, scheme: Literal["http", "ws"]) -> str:
     given, _, rest = url.partition("://")
     return f"{scheme}s://{rest}" if given.lower() in ("https", "wss") else f"{scheme}://{rest}"
+
+
+def _probe(address: str) -> str:
+    """Of the app at fal.ai: ``https://fal.run/<owner>/<app>/…``."""
+    parts = urlsplit(_with_scheme(address, "http"))
+    return f"{parts.scheme}://{parts.netloc}{'/'.join(parts.path.split('/')[:3])}/model_and_cuda_availability"
 
 
 def _is_at(url: str, *domains: str) -> bool:

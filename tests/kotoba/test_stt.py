@@ -494,6 +494,20 @@ async def test_prewarming_costs_nothing_where_nothing_sleeps() -> None:
         assert not server.requests
 
 
+async def test_fal_is_woken_and_gets_its_key_in_its_own_way() -> None:
+    """1, 3: the probe stands beside the app's `/v1`. It is reached through a proxy here, which sees whole addresses."""
+    app = "http://fal.run/Kotoba-Technologies/kotoba-stt"
+    async with (
+        ScriptedServer(http=Vendor([Answer("{}")])) as proxy,
+        client(proxy, base_url=None, rest_url=f"{app}/v1/", proxy=proxy.url) as stt,
+    ):
+        await stt.prewarm()
+        await stt.recognize(wav())
+        heads = [exchange.head for exchange in proxy.requests]
+    assert [head.target for head in heads] == [f"{app}/model_and_cuda_availability", f"{app}/v1/speech-to-text"]
+    assert {head.headers["Authorization"] for head in heads} == {f"Key {KEY}"}
+
+
 @pytest.mark.parametrize("model", ["kotoba/one-shot", "kotoba/jobs", "kotoba"])
 async def test_what_takes_whole_files_streams_in_pieces(model: str) -> None:
     """Each stretch of speech is a request, or a job, of its own; nothing is asked of a WebSocket."""
