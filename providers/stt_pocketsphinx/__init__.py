@@ -1,16 +1,31 @@
-"""The embedded engine: pocketsphinx with its English model, in processes of this machine. No key, no network.
+"""The embedded engine: pocketsphinx with its American English model, in processes of this machine. No key, no network.
 
-About one word in four is wrong in free dictation, fewer in clear speech; text is lower case, without punctuation. It is
-there for a first try, for tests that need real speech, and as the last member of a chain.
+Four models: free dictation, where about three words in ten are wrong, for a first try, for tests that need real speech
+and as the last member of a chain; and three that know what to expect and are right where that is said: spoken digits, a
+grammar, keyphrases. Text is lower case, without punctuation.
 """
 
 from __future__ import annotations
 
-from stt_core.provider import Always, Capabilities, Carries, ModelFamily, Provider
+from dataclasses import replace
 
-from .options import EnUsOptions
+from stt_core.provider import Always, Capabilities, Carries, ModelFamily, Portable, Provider
+
+from .configure import check_digits, check_en_us, check_grammar, check_keyphrase
+from .options import DigitsOptions, EnUsOptions, GrammarOptions, KeyphraseOptions
 
 __all__ = ["PROVIDER"]
+
+_PORTABLE: dict[str, Portable] = {
+    "diarization": Always(value=False),
+    "profanity_filter": Always(value=False),
+    "punctuation": Always(value=False),
+}
+_DICTATION = Capabilities(
+    streaming=True, batch=True, interim_results=True, turns=True, words=True, flush="native", update="reconnect"
+)
+_DICTATED = Carries(turns=True, interims=True, words=True, confidence=True, language=True, times="session")
+_BOUNDED = replace(_DICTATED, confidence=False)
 
 PROVIDER = Provider(
     "pocketsphinx",
@@ -22,25 +37,53 @@ PROVIDER = Provider(
             default_model="en-us",
             languages=("en",),
             default_language="en",
-            portable={
-                "diarization": Always(value=False),
-                "profanity_filter": Always(value=False),
-                "punctuation": Always(value=False),
-            },
-            capabilities=Capabilities(
-                streaming=True,
-                batch=True,
-                interim_results=True,
-                turns=True,
-                words=True,
-                flush="native",
-                update="reconnect",
-            ),
-            carries=Carries(turns=True, interims=True, words=True, confidence=True, language=True, times="session"),
-            doc="General English, lower case, without punctuation.",
+            portable=_PORTABLE,
+            check=check_en_us,
+            capabilities=_DICTATION,
+            carries=_DICTATED,
+            doc="Free dictation, lower case, without punctuation; about three words in ten are wrong.",
+        ),
+        ModelFamily(
+            "digits",
+            options=DigitsOptions,
+            models=("digits",),
+            default_model="digits",
+            languages=("en",),
+            default_language="en",
+            portable=_PORTABLE,
+            check=check_digits,
+            capabilities=_DICTATION,
+            carries=_BOUNDED,
+            doc="Spoken digits, as in phone numbers and PINs; other speech is rejected.",
+        ),
+        ModelFamily(
+            "grammar",
+            options=GrammarOptions,
+            models=("grammar",),
+            default_model="grammar",
+            languages=("en",),
+            default_language="en",
+            portable=_PORTABLE,
+            check=check_grammar,
+            capabilities=_DICTATION,
+            carries=_BOUNDED,
+            doc="What a JSGF grammar allows; other speech is rejected.",
+        ),
+        ModelFamily(
+            "keyphrase",
+            options=KeyphraseOptions,
+            models=("keyphrase",),
+            default_model="keyphrase",
+            languages=("en",),
+            default_language="en",
+            portable={**_PORTABLE, "interim_results": Always(value=False)},
+            check=check_keyphrase,
+            capabilities=replace(_DICTATION, interim_results=False),
+            carries=replace(_BOUNDED, interims=False),
+            doc="A phrase as soon as it is heard, in whatever else is said: for wake words.",
         ),
     ),
     client="stt_pocketsphinx.stt:PocketsphinxSTT",
     kind="local",
-    doc="The embedded engine: English, offline, no key.",
+    doc="The embedded engine: American English, offline, no key.",
 )

@@ -21,11 +21,15 @@ import importlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, cast
 
 from stt_core.errors import MissingExtraError
 
-__all__ = ["PRIOR_MEAN", "SAMPLE_RATE", "MeanEstimator", "Recognizer", "Vad", "Word", "new_vad"]
+from .dictionary import read_pronunciations
+from .task import Task
+
+__all__ = ["FRAME", "PRIOR_MEAN", "SAMPLE_RATE", "MeanEstimator", "Recognizer", "Segment", "Vad", "Word", "new_vad"]
 
 SAMPLE_RATE = 16000
 """Samples per second that the model was trained on; all positions in this package are counted in them."""
@@ -37,26 +41,36 @@ PRIOR_MEAN = (54.0, 2.5, -2.0, 10.0, -6.0, 1.5, -6.0, -3.0, 0.0, -1.5, 0.0, -1.5
 """Cepstral mean over other speakers and channels: what to assume before anything was heard."""
 
 _VARIANT = re.compile(r"\(\d+\)$")
-_NO_WORD = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+")
+_NO_WORD = re.compile(r"<.*>|\[.*\]|\+\+.*\+\+|\(NULL\)")
 
 
-class _Segment(Protocol):
+class Segment(Protocol):
+    """A stretch of frames, its last one included, with the likelihood of its audio."""
+
     word: str
     start_frame: int
     end_frame: int
     prob: float
+    ascore: float
 
 
 class _Decoder(Protocol):
     def start_utt(self) -> None: ...
     def end_utt(self) -> None: ...
     def process_raw(self, data: bytes, no_search: bool = ..., full_utt: bool = ...) -> object: ...
-    def seg(self) -> Iterable[_Segment] | None: ...
+    def seg(self) -> Iterable[Segment] | None: ...
     def get_lattice(self) -> object | None: ...
     def get_cmn(self) -> str: ...
     def set_cmn(self, cmn: str) -> None: ...
     def reinit(self) -> None: ...
     def reinit_feat(self) -> None: ...
+    def lookup_word(self, word: str) -> str | None: ...
+    def add_word(self, word: str, phones: str, update: bool = ...) -> object: ...
+    def create_fsg(self, name: str, start_state: int, final_state: int, transitions: object) -> object: ...
+    def add_fsg(self, name: str, fsg: object) -> None: ...
+    def add_allphone_file(self, name: str) -> None: ...
+    def add_kws(self, name: str, keyfile: str) -> None: ...
+    def activate_search(self, search_name: str) -> None: ...
 
 
 class _PocketSphinx(Protocol):
@@ -136,15 +150,28 @@ class MeanEstimator:
 
 
 class Recognizer:
-    """One utterance after another: ``start``, ``feed`` and ``hypothesis`` as often as wanted, ``finish``."""
+    """One utterance after another: ``start``, ``feed`` and ``hypothesis`` as often as wanted, ``finish``.
 
-    def __init__(self) -> None:
-        self._decoder = _new_decoder()
+    Args:
+        task: what to listen for; here it is dictation.
+        settings: more of the decoder's own.
+
+    Raises:
+        RuntimeError, ValueError: the decoder does not take the task.
+    """
+
+    def __init__(self, task: Task | None = None, **settings: object) -> None:
+        self._task = task or Task()
+        if self._task.language_model is not None:
+            settings["lm"] = self._task.language_model
+        self._decoder = _new_decoder(**settings)
         self._origin = 0
+        self._prepare()
 
     def reset(self) -> None:
         """Forget everything heard: afterwards the decoder is as a new one (about 0.2 s)."""
         self._decoder.reinit()
+        self._prepare()
 
     @property
     def mean(self) -> tuple[float, ...]:
@@ -167,19 +194,41 @@ class Recognizer:
         """The words so far; any of them may still change."""
         return self._words(confident=False)
 
+    def cancel(self) -> None:
+        """End the utterance; nobody wants its words."""
+        self._decoder.end_utt()
+
     def finish(self) -> tuple[Word, ...]:
         """End the utterance and give its words. Takes up to 20 ms per second of the utterance."""
         self._decoder.end_utt()
         return self._words(confident=self._decoder.get_lattice() is not None)
 
-    def _words(self, *, confident: bool) -> tuple[Word, ...]:
-        return tuple(
-            Word(
-                _VARIANT.sub("", segment.word),
-                self._origin + segment.start_frame * FRAME,
-                self._origin + (segment.end_frame + 1) * FRAME,
-                min(1.0, segment.prob) if confident else None,  # rounding in the log domain gives 1.0001
-            )
-            for segment in self._decoder.seg() or ()
-            if not _NO_WORD.fullmatch(segment.word)
+    def _prepare(self) -> None:
+        """What a decoder has to be told before its first utterance."""
+        lines = list(self._task.pronunciations)
+        if self._task.dictionary is not None:
+            lines += Path(self._task.dictionary).read_text("utf-8").splitlines()
+        added = list(read_pronunciations(lines))
+        for at, (word, phones) in enumerate(added, 1):
+            variant, number = word, 1
+            while self._decoder.lookup_word(variant) is not None:
+                number += 1
+                variant = f"{word}({number})"
+            # The search is told of new words once.
+            self._decoder.add_word(variant, phones, at == len(added))
+
+    def _segments(self) -> list[Segment]:
+        """The segments that are words."""
+        return [each for each in self._decoder.seg() or () if not _NO_WORD.fullmatch(each.word)]
+
+    def _word(self, segment: Segment, confidence: float | None = None) -> Word:
+        return Word(
+            _VARIANT.sub("", segment.word),
+            self._origin + segment.start_frame * FRAME,
+            self._origin + (segment.end_frame + 1) * FRAME,
+            confidence,
         )
+
+    def _words(self, *, confident: bool) -> tuple[Word, ...]:
+        # Rounding in the log domain gives 1.0001.
+        return tuple(self._word(segment, min(1.0, segment.prob) if confident else None) for segment in self._segments())

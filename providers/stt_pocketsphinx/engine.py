@@ -270,7 +270,7 @@ class LiveSession(Session):
             return
         self._mean.add(mean, len(self._audio) // 2)
         self._measured = True
-        self._recognizer.finish()
+        self._recognizer.cancel()
         self._recognizer.start(self._origin, self._mean.value)
         self._fed = 0
         self._catch_up()

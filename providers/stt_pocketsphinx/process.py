@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from stt_core.errors import (
+    ConfigError,
     ConnectionLostError,
     ConnectTimeoutError,
     ProtocolError,
@@ -28,6 +29,7 @@ from .launch import command, environment
 
 if TYPE_CHECKING:
     from .endpoint import Endpointing
+    from .task import Task
 
 __all__ = ["Reply", "Worker", "WorkerSession"]
 
@@ -56,17 +58,21 @@ class Worker(asyncio.SubprocessProtocol):
         self._gone: asyncio.Future[None] = self._loop.create_future()
         self._session: WorkerSession | None = None
         self._number = 0
+        self.task: Task | None = None
+        """What it has loaded, or been told to."""
         self.error: STTError | None = None
         """Why it is of no use any more."""
 
     @classmethod
-    async def start(cls, *, timeout: float = 10.0) -> Worker:
-        """Start a process and wait until its model is loaded (about half a second).
+    async def start(cls, task: Task, *, timeout: float = 10.0) -> Worker:
+        """Start a process and wait until it has loaded what a task needs (about half a second).
 
         Args:
+            task: what it will listen for first.
             timeout: seconds.
 
         Raises:
+            ConfigError: it cannot load that.
             MissingExtraError, UnsupportedError: see :func:`command`.
             ConnectTimeoutError: it was not ready in time.
             ConnectionLostError: it ended; the message has its last words.
@@ -75,6 +81,7 @@ class Worker(asyncio.SubprocessProtocol):
         loop = asyncio.get_running_loop()
         _, worker = await loop.subprocess_exec(cls, *argv, env=environment())
         try:
+            worker.load(task)
             async with asyncio.timeout(timeout):
                 await worker._ready
         except TimeoutError as error:
@@ -91,6 +98,12 @@ class Worker(asyncio.SubprocessProtocol):
     def pid(self) -> int:
         """The process's id."""
         return cast("asyncio.SubprocessTransport", self._transport).get_pid()
+
+    def load(self, task: Task) -> None:
+        """Have the process load what a task needs, unless it has. That it cannot is known by :attr:`error` later."""
+        if task != self.task:
+            self.task = task
+            self.send(wire.Load(0, task))
 
     def open(self, *, live: bool, settings: Endpointing, liveness_timeout: float = 10.0) -> WorkerSession:
         """Begin a session; one that was open before is over. See :meth:`.pool.WorkerPool.session`."""
@@ -161,6 +174,8 @@ class Worker(asyncio.SubprocessProtocol):
             if isinstance(message, wire.Ready):
                 if not self._ready.done():
                     self._ready.set_result(None)
+            elif isinstance(message, wire.Failed) and message.session == 0:
+                self.fail(ConfigError(f"the embedded engine cannot load that: {message.reason}", provider=PROVIDER))
             elif self._session is not None and message.session == self._session.number:
                 self._session.deliver(message)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, aclosing
-from typing import TYPE_CHECKING, TypeVar, Unpack, cast
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar, Unpack, cast, overload
 
 from stt_core.audio.frames import AudioFormat, AudioFrame
 from stt_core.errors import STTError
@@ -17,18 +18,31 @@ from stt_core.stt import STT
 from stt_core.transcript import Transcript
 
 from . import wire
+from .configure import endpointing_of, task_of
 from .decoder import SAMPLE_RATE
-from .endpoint import Endpointing
 from .engine import Event, EventKind
 from .launch import command
-from .options import EnUsModel, EnUsOptions
+from .options import (
+    DigitsModel,
+    DigitsOptions,
+    EnUsModel,
+    EnUsOptions,
+    GrammarModel,
+    GrammarOptions,
+    KeyphraseModel,
+    KeyphraseOptions,
+)
 from .pool import WorkerPool
+from .task import DIGIT_NUMERALS
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Coroutine, Mapping
+
+    import aiohttp
 
     from stt_core.audio.decode import AudioInput
     from stt_core.config import ModelConfig
+    from stt_core.credentials import Credential
     from stt_core.provider import Carries
     from stt_core.registry import Resolved
     from stt_core.runner import AudioSource, EventSink
@@ -49,8 +63,20 @@ _TYPES = {
 T = TypeVar("T")
 
 
-class PocketsphinxOptions(CommonOptions, EnUsOptions, total=False):
-    """What :class:`PocketsphinxSTT` takes."""
+class EnUsArguments(CommonOptions, EnUsOptions, total=False):
+    """What free dictation takes."""
+
+
+class DigitsArguments(CommonOptions, DigitsOptions, total=False):
+    """What spoken digits take."""
+
+
+class GrammarArguments(CommonOptions, GrammarOptions, total=False):
+    """What a grammar takes."""
+
+
+class KeyphraseArguments(CommonOptions, KeyphraseOptions, total=False):
+    """What the spotting of phrases takes."""
 
 
 class PocketsphinxSTT(STT):
@@ -60,20 +86,62 @@ class PocketsphinxSTT(STT):
     kept for the next stream or file, and end with :meth:`~stt_core.stt.STT.aclose`.
 
     Args:
-        model: ``en-us``.
-        **options: see :class:`.options.EnUsOptions` and :mod:`stt_core.options`. Of the framework's, those of the
-        network
-            have no meaning here.
+        model: ``en-us``, ``digits``, ``grammar`` or ``keyphrase``.
+        **options: see the model's TypedDict in :mod:`.options`, and :mod:`stt_core.options`. Of the framework's, those
+            of the network have no meaning here and are refused.
 
     Raises:
-        ConfigError: an option is unknown or its value not accepted.
+        ConfigError: an option is unknown or its value not accepted, or what a file holds.
         MissingExtraError: the engine's packages are not installed.
     """
 
     provider_name = "pocketsphinx"
 
-    def __init__(self, model: EnUsModel | ModelConfig | None = None, **options: Unpack[PocketsphinxOptions]) -> None:
-        super().__init__(model, **options)
+    @overload
+    def __init__(self, model: EnUsModel | None = None, **options: Unpack[EnUsArguments]) -> None: ...
+
+    @overload
+    def __init__(self, model: DigitsModel, **options: Unpack[DigitsArguments]) -> None: ...
+
+    @overload
+    def __init__(self, model: GrammarModel, **options: Unpack[GrammarArguments]) -> None: ...
+
+    @overload
+    def __init__(self, model: KeyphraseModel, **options: Unpack[KeyphraseArguments]) -> None: ...
+
+    @overload
+    def __init__(
+        self,
+        model: ModelConfig,
+        *,
+        language: str | None = None,
+        api_key: Credential | None = None,
+        api_secret: Credential | None = None,
+        auth: Credential | None = None,
+        http_session: aiohttp.ClientSession | None = None,
+        **options: object,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        model: str | ModelConfig | None = None,
+        *,
+        language: str | None = None,
+        api_key: Credential | None = None,
+        api_secret: Credential | None = None,
+        auth: Credential | None = None,
+        http_session: aiohttp.ClientSession | None = None,
+        **options: object,
+    ) -> None:
+        super().__init__(
+            model,
+            language=language,
+            api_key=api_key,
+            api_secret=api_secret,
+            auth=auth,
+            http_session=http_session,
+            **options,
+        )
         command()  # says now what is missing, and not when the first audio comes
         self._pool = WorkerPool()
 
@@ -83,8 +151,8 @@ class PocketsphinxSTT(STT):
         return self._pool.pids
 
     async def prewarm(self) -> None:
-        """Starts a process, if none is waiting."""
-        await self._pool.prewarm(timeout=self.settings.stt["connect_timeout"])
+        """Starts a process with the models loaded, if none is waiting."""
+        await self._pool.prewarm(task_of(self.settings), timeout=self.settings.stt["connect_timeout"])
 
     def create_runner(self, settings: Resolved) -> PocketsphinxRunner:
         """See :class:`stt_core.stt.STT`."""
@@ -95,14 +163,14 @@ class PocketsphinxSTT(STT):
         budget = RetryBudget(RetryPolicy(settings.stt["max_retries"], settings.stt["retry_interval"]))
         while True:
             try:
-                return await self._recognize(audio, settings)
+                return await self._decode_file(audio, settings)
             except STTError as error:
                 delay = budget.spend(error) if audio.rewindable else None
                 if delay is None:
                     raise
             await asyncio.sleep(delay)
 
-    async def _recognize(self, audio: AudioInput, settings: Resolved) -> Transcript:
+    async def _decode_file(self, audio: AudioInput, settings: Resolved) -> Transcript:
         frames = decoded(audio.open, _FORMAT)
         async with _session(self._pool, settings, live=False) as session, aclosing(frames):
 
@@ -178,7 +246,8 @@ class PocketsphinxRunner:
             sink.processed(event.position / SAMPLE_RATE)
             if event.kind is not EventKind.PROGRESS:
                 self._emit(event, sink)
-            elif event.settled > settled:
+            # A FINAL settles by itself; an utterance that was rejected has none.
+            if event.kind is not EventKind.FINAL and event.settled > settled:
                 sink.settle(event.settled / SAMPLE_RATE)
             settled = event.settled
         sink.settle(reply.position / SAMPLE_RATE)
@@ -189,40 +258,35 @@ class PocketsphinxRunner:
             sink.emit(said, settled=event.settled / SAMPLE_RATE)
         elif event.kind is not EventKind.INTERIM:
             sink.emit(SpeechEvent(_TYPES[event.kind], time=event.time / SAMPLE_RATE))
-        elif _options(self._settings).get("interim_results", True):
+        elif self._settings.options.get("interim_results", True):
             sink.emit(SpeechEvent(_TYPES[event.kind], (_speech(event, self._settings, prefix=" "),)))
 
 
-def _options(settings: Resolved) -> EnUsOptions:
-    return cast("EnUsOptions", settings.options)
-
-
 def _session(pool: WorkerPool, settings: Resolved, *, live: bool) -> AbstractAsyncContextManager[WorkerSession]:
-    options = _options(settings)
-    default = Endpointing()
-    endpointing = Endpointing(
-        vad_mode=options.get("vad_mode", default.vad_mode),
-        min_speech=options.get("min_speech", default.min_speech),
-        end_silence=options.get("end_silence", default.end_silence),
-        max_speech=options.get("max_utterance", default.max_speech),
-    )
+    options = cast("EnUsOptions", settings.options)
     return pool.session(
         live=live,
-        settings=endpointing,
+        settings=endpointing_of(settings),
+        task=task_of(settings),
         timeout=settings.stt["connect_timeout"],
         liveness_timeout=settings.stream["liveness_timeout"],
+        max_workers=options.get("max_workers"),
+        max_idle=options.get("max_idle"),
     )
 
 
 def _speech(event: Event, settings: Resolved, *, prefix: str) -> SpeechData:
     words = [Word(word.text, word.start / SAMPLE_RATE, word.end / SAMPLE_RATE, word.confidence) for word in event.words]
+    if settings.family.name == "digits" and settings.options.get("numerals", True):
+        numerals: Mapping[str, str] = DIGIT_NUMERALS
+        words = [replace(word, text=numerals[word.text]) for word in words]
     return SpeechData(
         " ".join(word.text for word in words),
         prefix,
         settings.language,
         words[0].start_time,
         words[-1].end_time,
-        words=words if _options(settings).get("word_timestamps", True) else None,
+        words=words if settings.options.get("word_timestamps", True) else None,
     )
 
 

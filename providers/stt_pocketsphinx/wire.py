@@ -3,23 +3,27 @@
 A message is a little-endian frame: length of what follows (u32), type (u8), session (u32), fields. Text is UTF-8 with
 its length in bytes before it (u16). Positions (u64) are samples of 16 kHz mono. Times in options are seconds (f64).
 
-The library says OPEN, AUDIO, FLUSH, END and CLOSE; the worker says READY once, then EVENT, FLUSHED, ENDED and FAILED.
+The library says LOAD, then OPEN, AUDIO, FLUSH, END and CLOSE; the worker says READY for every LOAD, and EVENT, FLUSHED,
+ENDED and FAILED. FAILED with session 0 is the answer to a LOAD. What to load is a JSON object.
+
 A worker has one session at a time, numbered by the library: what still comes from an earlier one is known by its
 number.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import struct
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 from stt_core.errors import ProtocolError
 
 from .decoder import Word
 from .endpoint import Endpointing
 from .engine import Event, EventKind
+from .task import Kind, Task
 
 __all__ = [
     "MAX_AUDIO",
@@ -32,6 +36,7 @@ __all__ = [
     "Flush",
     "Flushed",
     "Happened",
+    "Load",
     "Message",
     "Open",
     "Ready",
@@ -41,8 +46,8 @@ __all__ = [
 MAX_AUDIO = 1 << 16
 """Bytes of audio that one message may carry (2 s)."""
 
-_MAX_BODY = 1 << 20
-"""Above the longest event: 20 s hold some hundred words of some dozen bytes."""
+_MAX_BODY = 1 << 22
+"""Above the longest event (20 s hold some hundred words of some dozen bytes) and the longest task."""
 
 _LENGTH = struct.Struct("<I")
 _HEAD = struct.Struct("<BI")
@@ -53,6 +58,14 @@ _MARK = struct.Struct("<IQ")
 _EVENT = struct.Struct("<BQQQH")
 _WORD = struct.Struct("<QQd")
 _TEXT = struct.Struct("<H")
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load what a task needs, unless it is loaded; answered by :class:`Ready`. Session 0, and none is open."""
+
+    session: int
+    task: Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +109,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The model is loaded. Session 0."""
+    """The models are loaded. Session 0."""
 
     session: int
 
@@ -128,13 +141,13 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The session is over because of an error of the engine."""
+    """The session is over because of an error of the engine; session 0: it cannot load what it should."""
 
     session: int
     reason: str
 
 
-Message = Open | Audio | Flush | End | Close | Ready | Happened | Flushed | Ended | Failed
+Message = Load | Open | Audio | Flush | End | Close | Ready | Happened | Flushed | Ended | Failed
 
 _TYPES: dict[int, type[Message]] = {
     1: Open,
@@ -142,6 +155,7 @@ _TYPES: dict[int, type[Message]] = {
     3: Flush,
     4: End,
     5: Close,
+    6: Load,
     16: Ready,
     17: Happened,
     18: Flushed,
@@ -159,6 +173,8 @@ def encode(message: Message) -> bytes:
 
 def _fields(message: Message) -> bytes:
     match message:
+        case Load(task=task):
+            return json.dumps(asdict(task)).encode()
         case Open(live=live, settings=s):
             return _OPEN.pack(live, s.vad_mode, s.min_speech, s.end_silence, s.pre_roll, s.max_speech)
         case Audio(data=data):
@@ -266,6 +282,8 @@ def _decode(body: bytes) -> Message:
 
 def _build(number: int, session: int, fields: _Fields) -> Message:
     kind = _TYPES.get(number)
+    if kind is Load:
+        return Load(session, _task(json.loads(fields.rest())))
     if kind is Open:
         live, *settings = fields.take(_OPEN)
         return Open(session, live, Endpointing(*settings))
@@ -284,3 +302,12 @@ def _build(number: int, session: int, fields: _Fields) -> Message:
     if kind is End or kind is Close or kind is Ready:
         return kind(session)
     raise ValueError("unknown type")
+
+
+def _task(values: dict[str, Any]) -> Task:
+    try:
+        phrases = [(str(phrase), float(threshold)) for phrase, threshold in values.pop("keyphrases")]
+        lines = cast("list[str]", values.pop("pronunciations"))
+        return Task(Kind(values.pop("kind")), keyphrases=tuple(phrases), pronunciations=tuple(lines), **values)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError("no task") from error

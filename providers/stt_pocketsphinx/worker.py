@@ -15,7 +15,12 @@ from collections.abc import Callable
 
 from . import wire
 from .decoder import MeanEstimator, Recognizer
+from .dictionary import DictionaryError
 from .engine import Event, FileSession, LiveSession, Session
+from .jsgf import JSGFError
+from .searches import new_recognizer
+from .spotting import SpottingSession
+from .task import Kind, Task
 
 __all__ = ["Worker", "main"]
 
@@ -42,19 +47,25 @@ class Worker:
         self._inbox: deque[wire.Message] = deque()
         self._eof = False
         self._estimator = MeanEstimator()
-        self._recognizer = Recognizer()
+        self._task: Task | None = None
+        self._recognizer: Recognizer | None = None
         self._session: Session | None = None
         self._number = 0
 
     def run(self) -> None:
         """Serve until there is no more input."""
-        self._send(wire.encode(wire.Ready(0)))
         while (message := self._next()) is not None:
             try:
                 self._handle(message)
             except _SessionOver:
                 self._over()
-            except (RuntimeError, ValueError) as error:  # what pocketsphinx raises
+            except (
+                RuntimeError,
+                ValueError,
+                OSError,
+                JSGFError,
+                DictionaryError,
+            ) as error:  # the first are pocketsphinx's
                 self._send(wire.encode(wire.Failed(message.session, f"{type(error).__name__}: {error}")))
                 self._over()
 
@@ -72,9 +83,15 @@ class Worker:
             self._eof = True
 
     def _handle(self, message: wire.Message) -> None:
-        if isinstance(message, wire.Open):
+        if isinstance(message, wire.Load):
+            self._load(message.task)
+            self._send(wire.encode(wire.Ready(0)))
+        elif isinstance(message, wire.Open):
             self._over()
-            kind = LiveSession if message.live else FileSession
+            if self._recognizer is None or self._task is None:
+                raise RuntimeError("nothing is loaded")
+            spotting = self._task.kind is Kind.KEYPHRASE
+            kind = SpottingSession if spotting else LiveSession if message.live else FileSession
             self._number = message.session
             self._session = kind(self._recognizer, self._estimator, message.settings, self._emit)
         elif self._session is None or message.session != self._number:
@@ -91,10 +108,19 @@ class Worker:
         elif isinstance(message, wire.Close):
             self._over()
 
+    def _load(self, task: Task) -> None:
+        self._over()
+        if task != self._task:
+            # The old models go before the new ones come: two of them at a time are 180 MB.
+            self._recognizer = self._task = None
+            self._recognizer = new_recognizer(task)
+            self._task = task
+
     def _over(self) -> None:
         if self._session is not None:
             self._session = None
-            self._recognizer.reset()
+            if self._recognizer is not None:
+                self._recognizer.reset()
 
     def _emit(self, event: Event) -> None:
         self._send(wire.encode(wire.Happened(self._number, event)))

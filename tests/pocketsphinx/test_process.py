@@ -21,6 +21,7 @@ from stt_pocketsphinx.endpoint import Endpointing
 from stt_pocketsphinx.engine import Event, EventKind
 from stt_pocketsphinx.pool import WorkerPool
 from stt_pocketsphinx.process import Worker, WorkerSession
+from stt_pocketsphinx.task import Task
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -98,7 +99,7 @@ async def test_a_session_given_up_leaves_nothing_to_the_next(pool: WorkerPool, s
 
 async def test_what_an_earlier_session_still_says_is_not_heard() -> None:
     """Replies carry the number of their session; those of another one are dropped."""
-    worker = await Worker.start()
+    worker = await Worker.start(Task())
     try:
         first = worker.open(live=True, settings=Endpointing())
         worker.close_session(first)
@@ -233,10 +234,10 @@ async def test_a_start_that_fails_says_why(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(process, "command", program("raise SystemExit('no model today')"))
     with pytest.raises(ConnectionLostError, match="exit status 1: no model today"):
-        await Worker.start()
+        await Worker.start(Task())
     monkeypatch.setattr(process, "command", program("input()"))
     with pytest.raises(ConnectTimeoutError):
-        await Worker.start(timeout=0.01)
+        await Worker.start(Task(), timeout=0.01)
     monkeypatch.setattr(process, "command", program("print('hello'); input()"))
     with pytest.raises(ProtocolError, match="claims to be"):
-        await Worker.start()
+        await Worker.start(Task())

@@ -54,6 +54,9 @@ class CountingRecognizer(Recognizer):
         start, end = self._open
         return tuple(Word(str(number), at, min(at + WORD, end)) for number, at in enumerate(range(start, end, WORD)))
 
+    def cancel(self) -> None:
+        self.finish()
+
     def finish(self) -> tuple[Word, ...]:
         words = self.hypothesis()
         assert self._open is not None

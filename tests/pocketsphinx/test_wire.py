@@ -13,6 +13,7 @@ from stt_pocketsphinx import wire
 from stt_pocketsphinx.decoder import Word
 from stt_pocketsphinx.endpoint import Endpointing
 from stt_pocketsphinx.engine import Event, EventKind
+from stt_pocketsphinx.task import Kind, Task
 
 u32 = st.integers(0, 2**32 - 1)
 u64 = st.integers(0, 2**64 - 1)
@@ -21,7 +22,19 @@ text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 words = st.builds(Word, text, u64, u64, st.none() | st.floats(0, 1))
 events = st.builds(Event, st.sampled_from(EventKind), u64, u64, u64, st.lists(words, max_size=5).map(tuple))
 settings_ = st.builds(Endpointing, st.integers(0, 3), seconds, seconds, seconds, seconds)
+tasks = st.builds(
+    Task,
+    st.sampled_from(Kind),
+    text,
+    st.none() | st.floats(0, 100),
+    st.booleans(),
+    st.lists(st.tuples(text, st.floats(1e-40, 1)), max_size=3).map(tuple),
+    st.lists(text, max_size=3).map(tuple),
+    st.none() | text,
+    st.none() | text,
+)
 messages: st.SearchStrategy[wire.Message] = st.one_of(
+    st.builds(wire.Load, u32, tasks),
     st.builds(wire.Open, u32, st.booleans(), settings_),
     st.builds(wire.Audio, u32, st.binary(max_size=2000)),
     st.builds(wire.Flush, u32, u32),

@@ -16,6 +16,7 @@ from stt_core.errors import MissingExtraError
 from stt_pocketsphinx import launch, wire
 from stt_pocketsphinx.endpoint import Endpointing
 from stt_pocketsphinx.engine import EventKind
+from stt_pocketsphinx.task import Task
 from stt_pocketsphinx.worker import Worker
 
 Speech = Callable[[str], tuple[bytes, str]]
@@ -60,6 +61,7 @@ def worker() -> Generator[Peer]:
     with process:
         try:
             peer = Peer(process)
+            peer.say(wire.Load(0, Task()))
             assert peer.hear() == wire.Ready(0)
             yield peer
         finally:
@@ -94,7 +96,8 @@ def test_a_session_over_pipes(speech: Speech) -> None:
 def test_it_ends_with_its_input_even_at_work(speech: Speech) -> None:
     """When the input ends in the middle of its work it drops that at once: nobody is there to hear the rest."""
     pcm, _ = speech("garden")
-    sent = [wire.Open(1, live=False, settings=Endpointing()), wire.Audio(1, pcm), wire.End(1)]
+    sent: list[wire.Message] = [wire.Load(0, Task())]
+    sent += [wire.Open(1, live=False, settings=Endpointing()), wire.Audio(1, pcm), wire.End(1)]
     pending: list[bytes | None] = [b"".join(wire.encode(message) for message in sent), *[None] * 10]
     heard: list[wire.Message] = []
 

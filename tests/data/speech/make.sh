@@ -12,3 +12,7 @@ say() {
 say weather slt "the weather is nice today and we are going to the park"
 say garden rms "she opened the door and walked slowly into the garden"
 say message awb "please leave a message and we will call you back"
+
+# For the digits, a grammar and keyphrases.
+say phone slt "four one seven two nine six"
+say light rms "turn on the light in the kitchen"
