@@ -22,7 +22,8 @@ COMMANDS = [
 ]
 MAKE = [command[1] for command in COMMANDS if command[0] == "make"]
 SERVE = [command for command in COMMANDS if command[:2] == ["stt", "serve"]]
-STT = [command for command in COMMANDS if command[0] == "stt" and command not in SERVE]
+TELL = [command for command in COMMANDS if command[:2] in (["stt", "providers"], ["stt", "explain"])]
+STT = [command for command in COMMANDS if command[0] == "stt" and command not in SERVE + TELL]
 PIP = [command for command in COMMANDS if command[0] == "pip"]
 
 
@@ -55,7 +56,7 @@ def run(command: list[str] | str, folder: Path) -> str:
 def test_nothing_in_the_readme_is_left_out() -> None:
     """Every block is a program or commands, and every command one of the kinds that are tried below."""
     assert {language for language, _ in BLOCKS} == {"python", "sh"}
-    assert len(MAKE) + len(SERVE) + len(STT) + len(PIP) == len(COMMANDS)
+    assert len(MAKE) + len(SERVE) + len(TELL) + len(STT) + len(PIP) == len(COMMANDS)
     assert PROGRAMS
 
 
@@ -72,6 +73,14 @@ def test_commands_give_the_words(command: list[str], folder: Path) -> None:
     line = " ".join(word if word == "<" else shlex.quote(word) for word in command)
     said = run(line, folder) + "".join(path.read_text() for path in folder.glob("out/*"))
     assert WORDS in " ".join(said.split())
+
+
+@pytest.mark.parametrize("command", TELL, ids=" ".join)
+def test_commands_tell_about_what_they_name(command: list[str], folder: Path) -> None:
+    """`stt providers` and `stt explain` tell about the providers that are named, or about all of them."""
+    told = run(command, folder)
+    named = set(re.findall("cartesia|livekit|pocketsphinx", " ".join(command))) or {"cartesia", "pocketsphinx"}
+    assert all(name in told for name in named)
 
 
 @pytest.mark.parametrize("command", SERVE, ids=" ".join)
