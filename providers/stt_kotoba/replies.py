@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from stt_core.events import SpeechEvent, SpeechEventType
 from stt_core.subtitles import place
 from stt_core.transcript import Segment
 
+from . import PROVIDER
 from .documents import UNDETERMINED
 from .wire import build_completed, build_delta
 
@@ -26,8 +28,8 @@ __all__ = ["LiveReplies", "job_segments", "language_code", "one_shot_words"]
 class LiveReplies:
     """The texts of a session.
 
-    A delta can be appended to and never be taken back, so only what is final becomes one. The deltas of a session, and
-    the transcripts of its turns, are joined as they are.
+    A delta is never taken back, so only what is final becomes one; but what another Kotoba says is told at once,
+    because its interims only grow. The deltas of a session, and the transcripts of its turns, are joined as they are.
 
     Args:
         turns: whether turns are told apart, each with its ``completed``.
@@ -42,21 +44,26 @@ class LiveReplies:
         self._timestamps = timestamps
         self._new_id = new_id
         self._item_id = new_id()
-        self._said = False
-        self._text = ""  # of the turn
-        self._start: float | None = None
-        self._end: float | None = None
+        self._said = False  # whether there was a final in this session
+        self._text = ""  # the finals of the turn
+        self._told = ""  # of the final to come
+        self._start: float | None = None  # of the turn
+        self._end: float | None = None  # of what was told last
 
     def say(self, event: SpeechEvent) -> Sequence[DeltaMessage | CompletedMessage]:
         """The messages of an event."""
-        if event.type is SpeechEventType.FINAL_TRANSCRIPT:
-            return (self._delta(event.alternatives[0]),)
-        if event.type is SpeechEventType.END_OF_SPEECH and self._turns:
+        kind = event.type
+        if kind is SpeechEventType.FINAL_TRANSCRIPT:
+            return self._final(event.alternatives[0])
+        if kind is SpeechEventType.INTERIM_TRANSCRIPT and event.provider == PROVIDER.name and event.alternatives:
+            return self._grown(event.alternatives[0])
+        if kind is SpeechEventType.END_OF_SPEECH and self._turns:
             return self.finish()
         return ()
 
     def finish(self) -> Sequence[CompletedMessage]:
         """The end of a turn, or of everything."""
+        self._told = ""
         if not (self._text and self._completes):
             return ()
         message = build_completed(
@@ -65,15 +72,37 @@ class LiveReplies:
         self._text, self._item_id, self._start, self._end = "", self._new_id(), None, None
         return (message,)
 
-    def _delta(self, data: SpeechData) -> DeltaMessage:
-        text = data.prefix + data.text if self._said else data.text
-        start, end = (data.start_time, data.end_time) if self._timestamps else (None, None)
-        self._start = self._start if self._text else start
-        self._end = end
+    def _grown(self, data: SpeechData) -> Sequence[DeltaMessage]:
+        text = self._joined(data)
+        if len(text) <= len(self._told) or not text.startswith(self._told):
+            return ()
+        message = self._delta(text[len(self._told) :], data)
+        self._told = text
+        return (message,)
+
+    def _final(self, data: SpeechData) -> Sequence[DeltaMessage]:
+        text = self._joined(data)
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(text, self._told, strict=False))
+        rest = text[len(list(same)) :]
+        # All before the end of a final is transcribed, for they are in time order; that is worth an empty delta.
+        settled = data.end_time if self._timestamps else None
+        messages = (self._delta(rest, data, settled),) if rest or settled is not None else ()
         self._said = True
         self._text += text
-        # All before its end is transcribed: finals are in time order.
-        return build_delta(text, item_id=self._item_id, start=start, end=end, processed=end)
+        self._told = ""
+        return messages
+
+    def _joined(self, data: SpeechData) -> str:
+        return data.prefix + data.text if self._said else data.text
+
+    def _delta(self, text: str, data: SpeechData, settled: float | None = None) -> DeltaMessage:
+        start, end = (data.start_time, data.end_time) if self._timestamps else (None, None)
+        if self._told:
+            start = self._end
+        elif not self._text:
+            self._start = start
+        self._end = end
+        return build_delta(text, item_id=self._item_id, start=start, end=end, processed=settled)
 
 
 # -- documents -----------------------------------------------------------------------------------------------------
