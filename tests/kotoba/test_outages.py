@@ -6,10 +6,11 @@ a resume point behind every one.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
@@ -383,3 +384,60 @@ async def test_an_end_that_is_never_acknowledged(nothing: str) -> None:
                     events.append(event)  # noqa: PERF401  (what came before the error counts)
         assert len(network.connections) == 1
     assert said(events) == WORDS
+
+
+# -- without a fault -----------------------------------------------------------------------------------------------
+
+
+async def test_the_first_delta_comes_before_the_source_ends() -> None:
+    """Feeder and receiver run side by side: a source that waits for the first word gets it."""
+    heard = asyncio.Event()
+
+    async def source() -> AsyncIterator[bytes]:
+        for at in range(0, len(AUDIO), 640):
+            if at == 2 * RATE * 2:
+                await heard.wait()
+            yield AUDIO[at : at + 640]
+
+    async with vendor("words", ()) as network:
+        stt = create_stt("kotoba/realtime:en", api_key=KEY, base_url=network.url, max_pace=20.0)
+        async with asyncio.timeout(20), stt, stt.stream(sample_rate=RATE, source=source()) as stream:
+            events: list[SpeechEvent] = []
+            async for event in stream:
+                events.append(event)
+                if event.type is SpeechEventType.INTERIM_TRANSCRIPT:
+                    heard.set()
+    assert said(events) == WORDS
+    texts = [event.text for event in events if event.type is SpeechEventType.INTERIM_TRANSCRIPT]
+    assert texts[:3] == ["the", "the quick", "the quick brown"], "deltas are increments"
+
+
+async def test_a_flush_is_a_new_session_that_hears_nothing_again() -> None:
+    """There is no other way to finalise; times go on, and the text behind the flush is not repeated."""
+    async with vendor("words", ()) as network:
+        stt = create_stt("kotoba/realtime:en", api_key=KEY, base_url=network.url, max_pace=20.0, turn_detection=False)
+        async with stt, stt.stream(sample_rate=RATE) as stream:
+            await stream.send_frame(AUDIO[: 7 * RATE])
+            first = await stream.flush()
+            await stream.send_frame(AUDIO[7 * RATE :])
+            second = await stream.flush()
+            stream.end_input()
+            events = [event async for event in stream]
+        assert [len(connection.texts) for connection in network.connections] == [2, 2, 2], "an update and a commit"
+    assert [event.text for event in first] == ["the quick brown fox jumps"]
+    assert [event.text for event in second] == ["over a lazy dog and runs away again"]
+    assert said(events) == WORDS
+    times = [(event.alternatives[0].start_time, event.alternatives[0].end_time) for event in (*first, *second)]
+    assert times == [(0.5, 3.0), (4.0, 9.0)]
+
+
+async def test_files_are_streamed_where_there_is_only_a_socket() -> None:
+    """`kotoba` alone, with the WebSocket's address and no other."""
+    async with vendor("words", ()) as network:
+        stt = create_stt("kotoba:en", api_key=KEY, ws_url=f"{network.url}/asr?x=1".replace("http", "ws"), max_pace=20.0)
+        async with stt:
+            transcript = await stt.recognize(AUDIO, sample_rate=RATE, encoding="pcm_s16le")
+            head = network.connections[0].head
+    assert transcript.text.split() == WORDS
+    assert head.target == "/asr?x=1", "the address is used as it is"
+    assert head.headers["Authorization"] == f"Bearer {KEY}"
