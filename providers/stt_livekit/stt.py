@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack, cast, overload
 from uuid import uuid4
 
 import stt_core
+from stt_core.config import ModelConfig
 from stt_core.errors import ConfigError, STTError
 from stt_core.options import CommonOptions
 from stt_core.stt import STT
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     import aiohttp
 
     from stt_core.audio.frames import AudioFormat
-    from stt_core.config import ModelConfig
     from stt_core.credentials import Credential
     from stt_core.provider import Carries
     from stt_core.registry import Resolved
@@ -107,7 +107,7 @@ class LiveKitSTT(STT):
 
     Args:
         model: ``vendor/model``, the vendor alone where the gateway is to choose, any other text for a model that is
-            not known here; ``None`` names none.
+            not known here, each with ``:language`` or without; ``None`` names none.
         language: BCP-47, or ``multi``; none is sent unless it is given.
         api_key: else ``LIVEKIT_INFERENCE_API_KEY``, else ``LIVEKIT_API_KEY``. With the secret a token is made for each
             connection, good for ten minutes.
@@ -292,7 +292,7 @@ class LiveKitSTT(STT):
         **options: object,
     ) -> None:
         super().__init__(
-            model,
+            _member(model) if isinstance(model, str) else model,
             language=language,
             api_key=api_key,
             api_secret=api_secret,
@@ -362,6 +362,19 @@ class _Runner(WebSocketRunner):
 
     async def _make_handshake(self, codec: Codec) -> Handshake:
         return await self._stt.handshake(cast("GatewayCodec", codec).url)
+
+
+def _member(model: str) -> ModelConfig:
+    """A model as LiveKit's own client takes it: what follows the last ``:`` is the language."""
+    name, colon, language = model.rpartition(":")
+    if not colon:
+        name, language = model, None
+    if not name.strip() or language == "":
+        raise ConfigError(
+            f"`{model[:80]}` is no model: it is vendor/model, or vendor/model:language; for none at all leave it out",
+            provider="livekit",
+        )
+    return ModelConfig("livekit", name, language)
 
 
 def _check(settings: Resolved) -> None:

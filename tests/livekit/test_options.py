@@ -93,6 +93,31 @@ def test_every_language_goes_through(tag: str) -> None:
     assert create_stt(f"livekit/deepgram/nova-3:{tag}").settings.vendor_language == tag
 
 
+@pytest.mark.parametrize(
+    ("model", "head", "language"),
+    [
+        ("deepgram/nova-3:en", "deepgram/nova-3", "en"),
+        ("deepgram/nova-3:multi", "deepgram/nova-3", "multi"),
+        ("deepgram:pt-BR", "deepgram", "pt-BR"),
+        ("deepgram/nova-3", "deepgram/nova-3", None),
+        ("prov/model:v2:en", "prov/model:v2", "en"),
+        ("nonsense", "nonsense", None),
+    ],
+)
+def test_a_model_string_is_read_as_livekits_client_reads_it(model: str, head: str, language: str | None) -> None:
+    """Section 3: the last colon; nothing before it gets lost (D17). The same in a config string."""
+    for stt in (LiveKitSTT(model), create_stt(f"livekit/{model}")):
+        assert (stt.settings.model, stt.settings.language) == (head, language)
+    assert LiveKitSTT(model, language="de").settings.language == "de"
+
+
+@pytest.mark.parametrize("model", ["", " ", ":en", "deepgram/nova-3:", "cartesia/ink-whisper:English"])
+def test_what_is_no_model_string(model: str) -> None:
+    """Section 3: LiveKit's client takes the first four for no model or no language."""
+    with pytest.raises(ConfigError):
+        LiveKitSTT(model)
+
+
 # -- options: section 1.6 ------------------------------------------------------------------------------------------
 
 SHARED = {"interim_results", "fallback", "gateway_timeout", "gateway_retries"}
