@@ -1,4 +1,4 @@
-"""Recordings that a server gets from a URL because a client said so: only from places that its operator named.
+"""URLs that a server opens because a client said so: only at places that its operator named.
 
 A server that opens whatever URL it is told is a way into the network it stands in. Here the operator's list decides
 about every URL, also about where one redirects to; names are not looked up before they are found in it. URLs and the
@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Collection, Mapping
-from typing import BinaryIO, cast
+from collections.abc import Awaitable, Collection, Mapping
+from typing import BinaryIO, TypeVar, cast
 
 import aiohttp
 from yarl import URL
@@ -31,6 +31,8 @@ MAX_REDIRECTS = 5
 _CHUNK = 1 << 16
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+T = TypeVar("T")
 
 
 class Fetcher:
@@ -67,19 +69,21 @@ class Fetcher:
         Raises:
             JobFailedError: there is nothing, it is too large, or does not come; ``retryable`` as far as one can tell.
         """
-        problem, retryable = "", True
-        try:
-            return await self._follow(url, headers)
-        except TimeoutError:
-            problem = "it did not come in time"
-        except aiohttp.ClientConnectorError:
-            problem = "its host cannot be reached"
-        except aiohttp.ClientError as error:
-            problem = f"its host broke off ({type(error).__name__})"
-        except Refused as refused:
-            problem, retryable = refused.message, False
-        # Not in the handler: the context of the error would have the URL in it.
-        raise JobFailedError(problem, retryable=retryable)
+        return await _told(self._follow(url, headers))
+
+    async def deliver(self, method: str, url: str, body: bytes, *, headers: Mapping[str, str]) -> None:
+        """Sends something to the URL, and is content with any 2xx. Redirects are not followed.
+
+        Args:
+            method: of HTTP.
+            url: see :meth:`check`.
+            body: of the request.
+            headers: of the request.
+
+        Raises:
+            JobFailedError: it was not taken; ``retryable`` as far as one can tell.
+        """
+        await _told(self._send(method, url, body, headers))
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -119,10 +123,17 @@ class Fetcher:
             target = self._allowed(target)
         raise Refused(400, f"it redirects more than {MAX_REDIRECTS} times")
 
+    async def _send(self, method: str, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        target = self._allowed(url)
+        async with self._opened().request(
+            method, target, data=body, headers=headers, allow_redirects=False
+        ) as response:
+            if not 200 <= response.status < 300:
+                raise JobFailedError(f"http status code {response.status}", retryable=_may_pass(response.status))
+
     async def _keep(self, target: URL, response: aiohttp.ClientResponse) -> Upload:
         if response.status != 200:
-            busy = response.status in (408, 429) or response.status >= 500
-            raise JobFailedError(f"http status code {response.status}", retryable=busy)
+            raise JobFailedError(f"http status code {response.status}", retryable=_may_pass(response.status))
         file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  (the caller's)
         try:
             size = await self._spool(response, file)
@@ -148,6 +159,27 @@ class Fetcher:
             )
             self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())
         return self._session
+
+
+async def _told(opening: Awaitable[T]) -> T:
+    """What is wrong with the opening of a URL, without the URL."""
+    problem, retryable = "", True
+    try:
+        return await opening
+    except TimeoutError:
+        problem = "it did not come in time"
+    except aiohttp.ClientConnectorError:
+        problem = "its host cannot be reached"
+    except aiohttp.ClientError as error:
+        problem = f"its host broke off ({type(error).__name__})"
+    except Refused as refused:
+        problem, retryable = refused.message, False
+    # Not in the handler: the context of the error would have the URL in it.
+    raise JobFailedError(problem, retryable=retryable)
+
+
+def _may_pass(status: int) -> bool:
+    return status in (408, 429) or status >= 500
 
 
 def _read_place(place: str) -> tuple[str, int | None]:

@@ -80,6 +80,7 @@ class JobBoard:
         self._jobs: dict[str, Job] = {}
         self._over: dict[str, float] = {}  # since when, by the loop's clock, in that order
         self._tasks: dict[Job, asyncio.Task[None]] = {}  # the id of a job that was deleted may be another's by now
+        self._following: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     def submit(
@@ -89,6 +90,7 @@ class JobBoard:
         *,
         about: object = None,
         holding: Sequence[Closeable] = (),
+        then: Callable[[Job], Awaitable[None]] | None = None,
     ) -> Job:
         """Starts a job.
 
@@ -97,6 +99,7 @@ class JobBoard:
             work: recognises.
             about: see :class:`Job`.
             holding: closed when the job is over, or at once when it is refused.
+            then: called once it is done or has failed, and everybody can see that.
 
         Raises:
             Refused: 429, too many jobs run.
@@ -111,7 +114,7 @@ class JobBoard:
         job = self._jobs[job_id] = Job(job_id, about)
         task = asyncio.create_task(self._run(job, work), name=f"stt server job {job_id}")
         self._tasks[job] = task
-        task.add_done_callback(lambda _: self._finish(job, holding))
+        task.add_done_callback(lambda _: self._finish(job, holding, then))
         return job
 
     def get(self, job_id: str) -> Job | None:
@@ -134,7 +137,7 @@ class JobBoard:
 
     async def aclose(self) -> None:
         """Stops all of them."""
-        tasks = list(self._tasks.values())
+        tasks = [*self._tasks.values(), *self._following]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -151,7 +154,7 @@ class JobBoard:
             self._log.exception("the job %s failed", job.id)
             job.error, job.state = STTError("the server failed; its log says why"), "failed"
 
-    def _finish(self, job: Job, holding: Sequence[Closeable]) -> None:
+    def _finish(self, job: Job, holding: Sequence[Closeable], then: Callable[[Job], Awaitable[None]] | None) -> None:
         if job.state == "running":
             job.state = "cancelled"
         _close(holding)
@@ -159,6 +162,20 @@ class JobBoard:
         if self._jobs.get(job.id) is job:
             self._over[job.id] = asyncio.get_running_loop().time()
         job.over.set()
+        if then is None or job.state == "cancelled":
+            return
+        if len(self._following) >= self._max_jobs:
+            self._log.warning("what should follow the job %s is left out: too much is going on already", job.id)
+            return
+        task = asyncio.create_task(self._follow(job, then), name=f"stt server job {job.id} is over")
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
+
+    async def _follow(self, job: Job, then: Callable[[Job], Awaitable[None]]) -> None:
+        try:
+            await then(job)
+        except Exception:  # noqa: BLE001  (as above)
+            self._log.exception("what followed the job %s failed", job.id)
 
     def _expire(self) -> None:
         # Whenever somebody asks: what nobody asks for is bounded all the same, and no timer is needed.

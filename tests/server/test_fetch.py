@@ -173,3 +173,18 @@ async def test_no_message_and_no_context_has_the_url_in_it() -> None:
     for error in (failed.value, cut.value):
         assert error.retryable
         assert SIGNED not in "".join(traceback.format_exception(error))
+
+
+async def test_something_is_delivered_where_it_may_be() -> None:
+    """With its method, headers and body; any 2xx will do, and a redirect is not followed with it."""
+    async with serving(Answer("", 204)) as server, opened(place_of(server)) as fetcher:
+        await fetcher.deliver("PUT", f"{server.url}/done?id=1", b"body", headers={**AUTH, "Content-Type": "text/plain"})
+        (request,) = server.requests
+        assert (request.head.method, request.head.target, bytes(request.body)) == ("PUT", "/done?id=1", b"body")
+        assert request.head.headers["Authorization"] == AUTH["Authorization"]
+        with pytest.raises(JobFailedError, match="--fetch-host"):
+            await fetcher.deliver("POST", "http://other.example/", b"", headers={})
+    async with serving(moved("/elsewhere")) as server, opened(place_of(server)) as fetcher:
+        with pytest.raises(JobFailedError, match="302"):
+            await fetcher.deliver("POST", f"{server.url}/done", b"", headers={})
+        assert len(server.requests) == 1

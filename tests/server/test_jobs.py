@@ -9,7 +9,7 @@ import logging
 import pytest
 
 from stt_core.errors import JobFailedError
-from stt_core.server import JobBoard, Refused
+from stt_core.server import Job, JobBoard, Refused
 from stt_core.server.jobs import AT_ONCE
 from stt_core.testing.clock import virtual_time
 from stt_core.transcript import Transcript
@@ -167,3 +167,45 @@ async def test_closing_the_board_stops_all_of_them() -> None:
     await board.aclose()
     assert (done.state, running.state) == ("done", "cancelled")
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@virtual_time
+async def test_what_follows_a_job_sees_that_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    """Once it is done or has failed, and not when it was deleted; the board waits for nothing of it to close."""
+    board = JobBoard(max_jobs=4, log=LOG)
+    seen: list[tuple[str, str, bool]] = []
+    never = asyncio.Event()
+
+    async def then(job: Job) -> None:
+        seen.append((job.id, job.state, job.over.is_set()))
+        if job.id == "3":
+            raise KeyError("inside")
+        if job.id == "4":
+            await never.wait()
+
+    works = {name: Work(JobFailedError("no speech") if name == "2" else None) for name in ("1", "2", "3", "4")}
+    jobs = [board.submit(name, work, then=then) for name, work in works.items()]
+    for name, work in works.items():
+        work.go.set()
+        await jobs[int(name) - 1].wait()
+    await asyncio.sleep(0)
+    assert sorted(seen) == [("1", "done", True), ("2", "failed", True), ("3", "done", True), ("4", "done", True)]
+    assert "what followed the job 3 failed" in caplog.text
+    await board.aclose()
+
+
+@virtual_time
+async def test_nothing_follows_a_job_that_was_deleted() -> None:
+    """Nobody waits for it any more."""
+    board = JobBoard(max_jobs=4, log=LOG)
+    followed: list[Job] = []
+
+    async def then(job: Job) -> None:
+        followed.append(job)
+
+    job = board.submit("1", Work(), then=then)
+    board.delete("1")
+    await job.wait()
+    await asyncio.sleep(0)
+    assert followed == []
+    await board.aclose()
