@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from stt_core.audio.frames import AudioFormat
 from stt_core.testing.contract.sockets import PACE, Wire, socket_subject
+from stt_core.testing.counted import CountedSTT
 from stt_core.testing.faults import AudioWire, Connection, Status, base64_audio
 
 from .options import REALTIME_CARRIES
@@ -16,6 +17,8 @@ from .wire import ERROR_KINDS, WIRE_FORMATS, ErrorObject, WireFormat, build_delt
 if TYPE_CHECKING:
     import aiohttp
 
+    from stt_core.registry import Resolved
+    from stt_core.runner import Runner
     from stt_core.testing.contract import Refusal, Sample, Subject
 
 __all__ = ["APPENDED", "subjects"]
@@ -56,8 +59,18 @@ def _subject(*, timestamps: bool) -> Subject:
         secrets=(_KEY,),
         secret_headers=("Authorization",),
         audio=APPENDED,
+        behind=_Growing,
     )
     return socket_subject("kotoba, realtime" if timestamps else "kotoba, realtime without times", wire, client)
+
+
+class _Growing(CountedSTT):
+    """Its interims only grow, as a Kotoba's: the server half says those of others when they are final."""
+
+    def create_runner(self, settings: Resolved) -> Runner:
+        for cue in self.cues:
+            cue.event.provider = "kotoba"
+        return super().create_runner(settings)
 
 
 def _audio_format(connection: Connection) -> AudioFormat:

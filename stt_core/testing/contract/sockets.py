@@ -31,7 +31,7 @@ from ..faults import (
     Swallow,
 )
 from ..faults.record import places_of
-from ..scripted import utterance
+from ..scripted import Cue, utterance
 from .report import NotProven
 from .subject import Received, Refusal, Sample, Subject, Update
 
@@ -86,6 +86,7 @@ class Wire:
         secrets: what the client signs in with, and whatever else nobody may see.
         secret_headers: those that are made for it.
         audio: how audio is found in what the client sends.
+        behind: makes the provider behind the server half; its cues are set as they are needed.
     """
 
     provider: str
@@ -99,6 +100,7 @@ class Wire:
     secrets: Sequence[str] = field(default=(), repr=False)
     secret_headers: Collection[str] = ()
     audio: AudioWire = field(default_factory=AudioWire)
+    behind: Callable[[Sequence[Cue]], CountedSTT] = CountedSTT
 
 
 def socket_subject(
@@ -150,13 +152,13 @@ class _World:
     def __init__(self, wire: Wire) -> None:
         self._proxy: FaultProxy | None = None
         self._wire = wire
-        self._behind = CountedSTT([])
+        self._behind = wire.behind([])
         self._deaf = False
         self._first = 0  # of the STT's connections
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:
-        async with CountedSTT([]) as self._behind, Host(self._behind) as host:
+        async with self._wire.behind([]) as self._behind, Host(self._behind) as host:
             url = host.urls[self._wire.provider]
             async with FaultProxy(url, self._plan(), audio=self._wire.audio) as self._proxy:
                 yield
