@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Word,
     )
     from .factory import create_stt, transcribe
+    from .fallback import FallbackSTT
     from .jobs import Job, JobInfo, JobProgress, JobStatus
     from .options import StreamOptions, STTOptions
     from .registry import ModelFamily, Provider
@@ -82,6 +83,7 @@ __all__ = [
     "ConnectionLostError",
     "DrainTimeoutError",
     "Encoding",
+    "FallbackSTT",
     "FlushTimeoutError",
     "Job",
     "JobError",
@@ -133,6 +135,7 @@ _HOME = {
     "AudioFrame": "audio.frames",
     "AudioSpan": "events",
     "Encoding": "audio.frames",
+    "FallbackSTT": "fallback",
     "Job": "jobs",
     "JobInfo": "jobs",
     "JobProgress": "jobs",

@@ -47,12 +47,20 @@ class AttemptHost(Protocol):
         """The transport accepted so many samples."""
         ...
 
+    def on_accepted(self, data: bytes) -> None:
+        """The transport accepted audio, in the format of :attr:`LedgerSource.format`."""
+        ...
+
     def on_silence(self, seconds: float) -> None:
         """Silence was injected."""
         ...
 
     def on_given(self, request: Request) -> None:
         """The runner took a request over."""
+        ...
+
+    def on_sign(self) -> None:
+        """The provider said something about speech."""
         ...
 
     def on_connected(self, request_id: str | None) -> None:
@@ -163,6 +171,7 @@ class LedgerSource:
         replayed = max(min(ledger.sent, chunk.end) - chunk.start, 0)
         ledger.sent = max(ledger.sent, chunk.end)
         self._host.on_sent(fresh=chunk.end - chunk.start - replayed, replayed=replayed)
+        self._host.on_accepted(chunk.data)
 
     async def receive(self) -> SourceItem:
         """See :meth:`stt_core.runner.AudioSource.receive`."""
@@ -296,6 +305,7 @@ class StreamSink:
             event.provider = self._provider
         if event.request_id is None:
             event.request_id = self.request_id
+        self._host.on_sign()
         alternatives = event.alternatives
         if alternatives:
             for data in alternatives:

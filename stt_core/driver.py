@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from .ledger import Ledger, Span
     from .members import Members
     from .options import StreamSettings
+    from .progress import ProgressWatch
     from .registry import Resolved
     from .runner import Runner
 
@@ -99,6 +100,8 @@ class Driver:
         self._input_error: BaseException | None = None
         self._attempt_began = 0.0
         self._ready_at: float | None = None
+        self._watch: ProgressWatch | None = None
+        self._stalled: STTError | None = None
         self._first_given_at: float | None = None
         self._end_asked_at: float | None = None
 
@@ -234,7 +237,8 @@ class Driver:
             self._source = source
             for order in self._orders.values():
                 order.turns = runner.carries.turns  # which an update, or another member, may have changed
-            self._attempt_began, self._ready_at = self._loop.time(), None
+            self._attempt_began, self._ready_at, self._stalled = self._loop.time(), None, None
+            self._watch = members.watch(lambda source=source: source.format)
             error = await self._attempt(runner, source, sink)
             self._source = None
             self._flushes.connect(connected=False)
@@ -272,9 +276,10 @@ class Driver:
         ready_for = now - self._ready_at if self._ready_at is not None else 0.0
         if ready_for >= READY_SECONDS_THAT_RESET_THE_BUDGET and not ended:
             failed.budget.reset()
-        if isinstance(error, DrainTimeoutError):
-            error.retryable = False  # asked again it would take as long; another member may not
-        found = members.after(error, now=now, was_ready=self._ready_at is not None)
+        overdue = isinstance(error, DrainTimeoutError)
+        found = members.after(
+            error, now=now, was_ready=self._ready_at is not None, stalled=self._stalled is not None or overdue
+        )
         if found is None:
             raise self._give_up(members.final_error(error))
         member, delay = found
@@ -325,12 +330,14 @@ class Driver:
             return broken
         finally:
             self._deadline = None
-        return None
+        return self._stalled  # one that ends as if all were said
 
     def _overdue(self, sink: StreamSink) -> STTError:
         """Why the attempt was cut short: the deadline only ever ends it for one of these three reasons."""
         if self._abort is not None:
             return self._abort
+        if self._stalled is not None:
+            return self._stalled
         if not sink.ready:
             return ConnectTimeoutError(
                 f"{self._provider} was not ready within {self._connect_timeout:g} s (connect_timeout)",
@@ -352,7 +359,7 @@ class Driver:
             self._set_deadline(self._drain_timeout)
 
     def _set_deadline(self, seconds: float | None) -> None:
-        if self._abort is not None:
+        if self._abort is not None or self._stalled is not None:
             seconds = 0  # nothing puts that off
         deadline = self._deadline
         if deadline is not None and not deadline.expired():
@@ -398,6 +405,20 @@ class Driver:
             self._room.set()
         self._put_off_deadlines()
 
+    def on_accepted(self, data: bytes) -> None:  # noqa: D102
+        watch = self._watch
+        if watch is not None and watch.sent(data):
+            self._watch = None
+            self._stalled = ConnectionLostError(
+                f"{self._provider} heard {watch.limit:g} s of speech and said nothing (progress_timeout)",
+                provider=self._provider,
+            )
+            self._set_deadline(0)
+
+    def on_sign(self) -> None:  # noqa: D102
+        if self._watch is not None:
+            self._watch.sign()
+
     def on_silence(self, seconds: float) -> None:  # noqa: D102
         self.outbox.count(injected=seconds)
 
@@ -423,6 +444,7 @@ class Driver:
         self.outbox.request_id = self.log_context["request_id"] = request_id
 
     def on_progress(self) -> None:  # noqa: D102
+        self.on_sign()
         self._put_off_deadlines()
 
     def _put_off_deadlines(self) -> None:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from traceback import clear_frames
 from typing import TYPE_CHECKING, cast
 
 from .config import parse
-from .errors import STTError, UnsupportedError
-from .registry import get_provider
+from .errors import ConfigError, STTError
+from .registry import get_provider, resolve, split_chain_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .audio.frames import Encoding
     from .audio.source import AudioLike
-    from .config import Config
+    from .config import Config, ModelConfig
     from .stt import STT
     from .transcript import Transcript
 
 __all__ = ["DEFAULT_CONFIG", "create_stt", "default_config"]
+
+CREDENTIALS = ("api_key", "api_secret", "auth")
 
 DEFAULT_CONFIG = "pocketsphinx/en-us"
 """The embedded engine: it needs no key and no network."""
@@ -34,9 +37,12 @@ def create_stt(config: Config | None = None, /, **options: object) -> STT:
     """Makes the STT that a config string names.
 
     Args:
-        config: ``provider[/model][:language][?option=value&...]``, or a mapping with the same fields. ``None`` takes
-            the environment variable ``STT_CORE_MODEL``, else the embedded engine.
-        **options: as for :class:`~stt_core.stt.STT`; they beat those of the string.
+        config: ``provider[/model][:language][?option=value&...]``, or a mapping with the same fields; several of them,
+            joined by `` | `` or in a sequence, are a chain. ``None`` takes the environment variable ``STT_CORE_MODEL``,
+            else the embedded engine.
+        **options: as for :class:`~stt_core.stt.STT`; they beat those of the string. Of a chain they go to every member,
+            and ``api_key``, ``api_secret`` and ``auth`` are mappings from provider to credential; a chain's own options
+            are :class:`~stt_core.options.ChainOptions`.
 
     Raises:
         ConfigError: the string, the provider, the model, the language, an option or a credential is wrong or missing.
@@ -45,16 +51,45 @@ def create_stt(config: Config | None = None, /, **options: object) -> STT:
     if config is None:
         config = default_config()
     members = parse(config)
-    if len(members) != 1:
-        raise UnsupportedError("chains of providers are not available yet: give a single one")
-    client = cast("Callable[..., STT]", get_provider(members[0].provider).load_client())
     try:
-        return client(members[0], **options)
+        if len(members) == 1:
+            return _client(members[0], options)
+        return _chain(members, options)
     except STTError as error:
         # Error trackers send the locals of frames home, and these hold the keys that were given.
         clear_frames(error.__traceback__)
         options.clear()
         raise
+
+
+def _client(member: ModelConfig, options: Mapping[str, object]) -> STT:
+    client = cast("Callable[..., STT]", get_provider(member.provider).load_client())
+    return client(member, **options)
+
+
+def _chain(members: Sequence[ModelConfig], options: Mapping[str, object]) -> STT:
+    from .fallback import FallbackSTT
+    from .members import shared
+
+    chain, rest = split_chain_options(options)
+    given = {name: rest.pop(name) for name in CREDENTIALS if rest.get(name) is not None}
+    names = {member.provider for member in members}
+    for name, value in given.items():
+        if not isinstance(value, Mapping) or not names.issuperset(cast("Mapping[str, object]", value)):
+            raise ConfigError(
+                f"{name}= of a chain is a mapping from provider to credential, such as "
+                f"{name}={{{min(names)!r}: ...}}, of {', '.join(sorted(names))}"
+            )
+    session = {"http_session": rest.pop("http_session")} if "http_session" in rest else {}
+    stts: list[STT] = []
+    for member in members:
+        own = {
+            name: cast("Mapping[str, object]", value)[member.provider]
+            for name, value in given.items()
+            if member.provider in cast("Mapping[str, object]", value)
+        }
+        stts.append(_client(member, {**shared(resolve(member), rest), **own, **session}))
+    return FallbackSTT(stts, chain=chain)
 
 
 def transcribe(

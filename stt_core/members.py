@@ -9,15 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from math import inf
 from typing import TYPE_CHECKING
 
-from .errors import AllProvidersFailedError, STTError
+from .errors import AllProvidersFailedError, DrainTimeoutError, STTError
+from .progress import ProgressWatch
 from .registry import WITHOUT_EFFECT_LOCALLY
 from .retry import RetryBudget, RetryPolicy
 
 if TYPE_CHECKING:
+    from .audio.frames import AudioFormat
+    from .options import ChainSettings
     from .registry import Resolved
     from .runner import Runner
 
-__all__ = ["Member", "Members", "with_shared"]
+__all__ = ["Member", "Members", "is_local", "shared", "with_shared"]
 
 SAME_AGAIN_SECONDS = 0.25
 """A dropped connection is made again with the same member when its budget lets that happen this soon."""
@@ -72,17 +75,27 @@ class Member:
             self._runner = None
 
 
-def with_shared(settings: Resolved, language: str | None, options: Mapping[str, object]) -> Resolved:
-    """A member's settings with options on top that were given for a whole chain.
+def shared(settings: Resolved, options: Mapping[str, object]) -> dict[str, object]:
+    """Of options given for a whole chain, those for this member.
 
     What is about a network is not for an engine of this machine, which would refuse it; everything else is for all.
+    """
+    local = is_local(settings)
+    return {name: value for name, value in options.items() if not local or name not in WITHOUT_EFFECT_LOCALLY}
+
+
+def is_local(settings: Resolved) -> bool:
+    """Whether this is an engine of this machine."""
+    return (settings.family.kind or settings.provider.kind) == "local"
+
+
+def with_shared(settings: Resolved, language: str | None, options: Mapping[str, object]) -> Resolved:
+    """A member's settings with options on top that were given for a whole chain.
 
     Raises:
         ConfigError: the member does not take one of them.
     """
-    if (settings.family.kind or settings.provider.kind) == "local":
-        options = {name: value for name, value in options.items() if name not in WITHOUT_EFFECT_LOCALLY}
-    return settings.with_options(language=language, **options)
+    return settings.with_options(language=language, **shared(settings, options))
 
 
 class Members:
@@ -94,7 +107,7 @@ class Members:
 
     Args:
         members: at least one.
-        deadline: seconds that all of them together may take to bring the stream back; ``None`` for no limit.
+        chain: the chain's own options; ``None`` of a single provider.
         on_failed: called when a stream leaves a member, with its error.
     """
 
@@ -102,13 +115,15 @@ class Members:
         self,
         members: Sequence[Member],
         *,
-        deadline: float | None = None,
+        chain: ChainSettings | None = None,
         on_failed: Callable[[Member, STTError], None] | None = None,
     ) -> None:
         self.all = tuple(members)
         self.current = self.all[0]
-        self._deadline = deadline
+        self._deadline = None if chain is None else chain["deadline"]
+        self._progress_timeout = None if chain is None else chain["progress_timeout"]
         self._on_failed = on_failed
+        self._silent: set[Member] = set()  # heard the same speech and said nothing: then there is nothing to be said
         self._down_since: float | None = None
 
     @property
@@ -126,22 +141,32 @@ class Members:
             return [with_shared(member.settings, language, options) for member in self.all]
         return [self.current.settings.with_options(language=language, **options)]
 
+    def watch(self, audio_format: Callable[[], AudioFormat]) -> ProgressWatch | None:
+        """What notices that the current member says nothing to what it hears in this format, if that is of any use."""
+        if self._progress_timeout is None or not self.is_chain or len(self._silent) >= len(self.all) - 1:
+            return None
+        return ProgressWatch(audio_format, self._progress_timeout)
+
     def serves(self) -> None:
         """The current member has recognised something."""
         self._down_since = None
+        self._silent.clear()
         self.current.budget.reset()
 
     def ready(self) -> None:
         """The current member is ready for audio."""
         self._down_since = None
 
-    def after(self, error: STTError, *, now: float, was_ready: bool) -> tuple[Member, float] | None:
+    def after(
+        self, error: STTError, *, now: float, was_ready: bool, stalled: bool = False
+    ) -> tuple[Member, float] | None:
         """The member to go on with, which is :attr:`current` from now on, and the seconds to wait before.
 
         Args:
             error: of the current member.
             now: seconds of any clock.
             was_ready: whether it was ready for audio before it failed.
+            stalled: it took what it was given and made nothing of it: somebody else has to try.
 
         Returns:
             ``None`` when no member is left, or the deadline passes before one could be tried.
@@ -150,9 +175,12 @@ class Members:
         failed.error = error
         if self._down_since is None:
             self._down_since = now
-        delay = failed.budget.spend(error)
+        if stalled:
+            self._silent.add(failed)
+        # Asked again for the rest of the finals it would take as long.
+        delay = None if isinstance(error, DrainTimeoutError) else failed.budget.spend(error)
         failed.available_at = inf if delay is None else now + delay
-        chosen = self._choose(failed, now, was_ready=was_ready)
+        chosen = self._choose(failed, now, was_ready=was_ready and not stalled)
         wait = max(chosen.available_at - now, 0.0)
         if wait == inf or (self._deadline is not None and now + wait > self._down_since + self._deadline):
             if self.is_chain and self._on_failed is not None:

@@ -154,6 +154,11 @@ class ChainOptions(TypedDict, total=False):
     probe_interval: Annotated[
         _Seconds, Doc("How long a member that failed is left alone before it is tried again."), Default(60.0)
     ]
+    progress_timeout: Annotated[
+        _Seconds | None,
+        Doc("How much speech a member may hear, and say nothing about, before the next one gets it."),
+        Default(15.0),
+    ]
 
 
 class PortableOptions(TypedDict, total=False):
@@ -208,6 +213,7 @@ class ChainSettings(TypedDict):
 
     deadline: float | None
     probe_interval: float
+    progress_timeout: float | None
 
 
 FRAMEWORK: tuple[OptionsType, ...] = (STTOptions, StreamOptions, ChainOptions)

@@ -215,6 +215,7 @@ class _Session:
                 await self._cut(self._sample(over + TAIL_SECONDS))
                 self._mark(SpeechEventType.END_OF_SPEECH, over)
         if endpointer.speaking:
+            self._sink.working()
             longest = round(self._runner.endpointing.max_speech * self._rate)
             while self._end - self._base > longest:
                 await self._cut(self._quietest(self._base + longest * 2 // 3, self._base + longest))

@@ -69,10 +69,12 @@ class STT(abc.ABC):
         **options: object,
     ) -> None:
         member = model if isinstance(model, ModelConfig) else ModelConfig(self.provider_name, model)
-        self._settings = resolve(member, options, language=language)
-        self._credentials = resolve_credentials(
-            self._settings.provider, api_key=api_key, api_secret=api_secret, auth=auth
-        )
+        settings = resolve(member, options, language=language)
+        self._credentials = resolve_credentials(settings.provider, api_key=api_key, api_secret=api_secret, auth=auth)
+        self._begin(settings, http_session)
+
+    def _begin(self, settings: Resolved, http_session: aiohttp.ClientSession | None) -> None:
+        self._settings = settings
         self._http_session = http_session
         self._http: HttpClient | None = None
         self._jobs: JobBackend | None = None
@@ -88,8 +90,13 @@ class STT(abc.ABC):
 
     @property
     def settings(self) -> Resolved:
-        """The model, language and options in force."""
+        """The model, language and options in force; of a chain, those of its first member."""
         return self._settings
+
+    @property
+    def members(self) -> tuple[Resolved, ...]:
+        """The settings of everyone who may serve: of a chain all members, else the one."""
+        return (self._settings,)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -144,19 +151,27 @@ class STT(abc.ABC):
 
         self._check_open()
         settings = self._settings.with_options(language=language, **options)
-        knobs = {"poll_interval": poll_interval, "backoff": backoff, "max_poll_interval": max_poll_interval}
+        knobs: dict[str, float | None] = {
+            "poll_interval": poll_interval,
+            "backoff": backoff,
+            "max_poll_interval": max_poll_interval,
+        }
         if self.uses_jobs(settings):
             self._backend().polling.with_knobs(**knobs)
         else:
-            for name, value in (*knobs.items(), ("on_progress", on_progress)):
-                if value is not None:
-                    raise ConfigError(
-                        f"`{name}` is for models that recognise files by jobs; {settings.label} does not: leave it out",
-                        provider=self.provider_name,
-                    )
+            refuse_knobs({**knobs, "on_progress": on_progress}, settings.label)
         source = AudioInput.from_any(audio, sample_rate=sample_rate, channels=channels, encoding=encoding)
+        return await self._recognize(source, settings, timeout, knobs, on_progress)
+
+    async def _recognize(
+        self,
+        source: AudioInput,
+        settings: Resolved,
+        timeout: float | None,
+        knobs: Mapping[str, float | None],
+        on_progress: ProgressCallback | None,
+    ) -> Transcript:
         deadline = asyncio.timeout(timeout)
-        job: Job | None = None
         try:
             async with deadline:
                 if not self.uses_jobs(settings):
@@ -313,14 +328,18 @@ class STT(abc.ABC):
             UnsupportedError: no event loop is running.
         """
         self._check_open()
-        settings = self._settings.with_options(language=language, **options)
-        if settings.stream["channel_mode"] == "split":
+        members = self._serving(language, options)
+        if members.current.settings.stream["channel_mode"] == "split":
             raise UnsupportedError("channel_mode=split is not available yet; several channels are mixed to one")
         audio_format = None if sample_rate is None else AudioFormat(sample_rate, channels, encoding)
-        stream = self._open_stream(Members([Member(settings, self.create_runner)]), audio_format)
+        stream = self._open_stream(members, audio_format)
         if source is not None:
             stream.feed(source)
         return stream
+
+    def _serving(self, language: str | None, options: Mapping[str, object]) -> Members:
+        settings = self._settings.with_options(language=language, **options)
+        return Members([Member(settings, self.create_runner)])
 
     def _open_stream(self, members: Members, audio_format: AudioFormat | None) -> RecognizeStream:
         for member in members.all:
@@ -367,12 +386,15 @@ class STT(abc.ABC):
         """
         from .sync import SyncSTT
 
-        if self._http_session is not None or self._http is not None or self._streams:
+        if self._is_bound():
             raise UnsupportedError(
                 "this STT belongs to an event loop already: call sync() first, and without http_session",
                 provider=self.provider_name,
             )
         return SyncSTT(self)
+
+    def _is_bound(self) -> bool:
+        return self._http_session is not None or self._http is not None or bool(self._streams)
 
     async def aclose(self) -> None:
         """Closes the streams and everything else that this object made; calling it again does nothing."""
@@ -427,7 +449,8 @@ class STT(abc.ABC):
 
         if self.uses_jobs(settings):
             return await (await self._submit(audio, settings)).wait()
-        async with self._open_stream(Members([Member(settings, self.create_runner)]), None) as stream:
+        members = Members([Member(settings, self.create_runner)])
+        async with self._open_stream(members, None) as stream:
             stream.feed(decoded(audio.open, None))
             return await stream.transcript()
 
@@ -450,3 +473,14 @@ class STT(abc.ABC):
 
     async def close_provider(self) -> None:
         """For providers: closes what the provider's own class made. Called once."""
+
+
+def refuse_knobs(knobs: Mapping[str, object], label: str) -> None:
+    """Of a model that answers at once nothing can be polled.
+
+    Raises:
+        ConfigError: a knob for polling was given.
+    """
+    for name, value in knobs.items():
+        if value is not None:
+            raise ConfigError(f"`{name}` is for models that recognise files by jobs; {label} does not: leave it out")

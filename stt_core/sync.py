@@ -213,6 +213,11 @@ class SyncSTT(Generic[S]):
         return self.stt.settings
 
     @property
+    def members(self) -> tuple[Resolved, ...]:
+        """See :attr:`stt_core.stt.STT.members`."""
+        return self.stt.members
+
+    @property
     def capabilities(self) -> Capabilities:
         """See :attr:`stt_core.stt.STT.capabilities`."""
         return self.stt.capabilities

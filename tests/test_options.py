@@ -474,7 +474,7 @@ def test_the_defaults_of_the_design() -> None:
         "upstream_sample_rate": None,
         "channel_mode": "mix",
     }
-    assert with_defaults(ChainOptions, {}) == {"deadline": None, "probe_interval": 60.0}
+    assert with_defaults(ChainOptions, {}) == {"deadline": None, "probe_interval": 60.0, "progress_timeout": 15}
 
 
 def test_defaults_are_not_shared() -> None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from ..audio.frames import AudioFormat, Encoding
     from ..audio.source import AudioLike
+    from ..provider import ModelFamily
     from ..stream import RecognizeStream
     from ..stt import STT
     from ..transcript import Transcript
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["Backend"]
 
 logger = logging.getLogger("stt_core.server")
+
+
+def _takes(family: ModelFamily, option: str, value: object) -> bool:
+    declared = family.portable.get(option)
+    return declared.value == value if isinstance(declared, Always) else family.takes(option)
 
 
 class Backend:
@@ -41,14 +47,13 @@ class Backend:
 
     def takes(self, option: str, value: object) -> bool:
         """Whether the model behind has this option; of one without a switch, whether this is how it always is."""
-        family = self.stt.settings.family
-        declared = family.portable.get(option)
-        return declared.value == value if isinstance(declared, Always) else family.takes(option)
+        return all(_takes(settings.family, option, value) for settings in self.stt.members)
 
     def speaks(self, language: str) -> bool:
         """Whether the model behind takes this language, a BCP-47 tag."""
         try:
-            self.stt.settings.family.match_language(language)
+            for settings in self.stt.members:
+                settings.family.match_language(language)
         except ConfigError:
             return False
         return True
