@@ -19,7 +19,7 @@ def main(args: Sequence[str] | None = None) -> int:
     Args:
         args: the arguments after the program's name; those of the process by default.
     """
-    if find_spec("click") is None:
+    if find_spec("click") is None or find_spec("rich") is None:
         print('stt: the command line is an extra of its own: pip install "stt-core[cli]"', file=sys.stderr)
         return 2
     try:

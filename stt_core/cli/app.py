@@ -6,8 +6,10 @@ The modules of the commands import what they need when they run, so that help an
 from __future__ import annotations
 
 import io
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -34,6 +36,9 @@ for command in (transcribe, stream, jobs, providers, explain, serve):
 
 def run(args: Sequence[str] | None) -> int:
     """Run one command and return its exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by whoever started us
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
     stdout: object = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
         # What a terminal's encoding does not have is shown as an escape, and does not end the program.

@@ -53,11 +53,15 @@ def report(error: STTError, *, verbose: bool, about: str = "") -> int:
         the exit code that it stands for.
     """
     if verbose:
-        import traceback
-
-        traceback.print_exception(error)
+        _trace(error)
     note(f"{about}{error}")
     return _USAGE if isinstance(error, _USAGE_ERRORS) else _FAILED
+
+
+def _trace(error: Exception) -> None:
+    import traceback
+
+    traceback.print_exception(error)
 
 
 def carry_out(work: Callable[[Stop], Coroutine[None, None, int]], *, verbose: bool) -> int:
@@ -91,6 +95,8 @@ def guard(work: Callable[[], int], *, verbose: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
     except OSError as error:
+        if verbose:
+            _trace(error)
         note(f"{error.filename or 'stdout'}: {error.strerror or error}")
         return _FAILED
     return code

@@ -82,9 +82,12 @@ def test_a_wrong_configuration_is_one_line_and_2(
     assert "sk_1234567" not in err
 
 
-def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("package", ["click", "rich"])
+def test_without_its_extra_it_is_named(
+    package: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`stt` is installed without its extra too; then it says in one line which one it needs."""
-    monkeypatch.setitem(sys.modules, "click", None)
+    monkeypatch.setitem(sys.modules, package, None)
     assert main(["providers"]) == 2
     assert 'pip install "stt-core[cli]"' in capsys.readouterr().err
 
@@ -98,6 +101,21 @@ def test_a_text_that_the_terminal_cannot_show_is_escaped(recording: Recording, c
         check=True,
     )
     assert done.stdout == b"this is \\u4e00\n"
+
+
+def test_with_nowhere_to_print_to_it_still_works(recording: Recording, command: Path) -> None:
+    """`stt ... >&- 2>&-` is no reason to fail; the folder gets its file."""
+    line = f"{command} transcribe {recording('one.wav')} -m fake -o out >&- 2>&-"
+    subprocess.run(["bash", "-c", line], check=True)  # noqa: S607
+    assert Path("out/one.txt").read_text() == "this is one\n"
+
+
+def test_a_name_that_is_no_text_is_no_crash(recording: Recording, command: Path) -> None:
+    """File names are bytes, and JSON keeps them apart."""
+    os.rename(recording("one.wav"), b"\xff.wav")  # noqa: PTH104  (bytes)
+    line = [command, "transcribe", b"\xff.wav", recording("two.wav"), "-m", "fake", "-f", "json"]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    assert [json.loads(each)["file"] for each in done.stdout.splitlines()] == ["\udcff.wav", "two.wav"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import fields as parts_of
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +35,20 @@ def test_all_are_listed_with_what_they_need(capsys: Capture) -> None:
     assert " lab LAB_KEY or OLD_LAB_KEY (is set)" in " ".join(out.split())
     assert "secret" not in out
     assert err == ""
+
+
+def test_a_plugin_that_is_broken_is_listed_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """Whoever installed it wants to know why it is not among the providers."""
+    info = tmp_path / "stt_torn-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stt-torn\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[stt_core.providers]\ntorn = stt_torn:PROVIDER\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    assert main(["providers"]) == 0
+    assert "torn importing stt_torn:PROVIDER raised ModuleNotFoundError" in " ".join(capsys.readouterr().out.split())
+    assert document(capsys)["broken"].keys() == {"torn"}
 
 
 def test_one_is_told_whole(capsys: Capture) -> None:
