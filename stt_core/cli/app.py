@@ -38,7 +38,7 @@ def run(args: Sequence[str] | None) -> int:
     """Run one command and return its exit code."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by whoever started us
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115  (as long as the process lives)
     stdout: object = sys.stdout
     if isinstance(stdout, io.TextIOWrapper):
         # What a terminal's encoding does not have is shown as an escape, and does not end the program.
