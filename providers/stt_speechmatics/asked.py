@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stt_core.options import OptionsType
     from stt_core.server import Form
 
-__all__ = ["Asked", "Callback", "read_job", "rejected"]
+__all__ = ["Asked", "Callback", "Notification", "read_job", "rejected"]
 
 MAX_CONFIG = 1 << 18
 """Characters."""
@@ -48,6 +48,21 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
+class Notification:
+    """Somebody who is to be told that the job is over.
+
+    Attributes:
+        callback: where.
+        method: ``post`` or ``put``.
+        contents: what is sent along; ``None`` where the client leaves that to the server.
+    """
+
+    callback: Callback
+    method: str
+    contents: Sequence[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A job.
 
@@ -56,6 +71,7 @@ class Asked:
         transcription: ``transcription_config`` in it, without the nulls.
         language: BCP-47; ``None`` where the server is to find out.
         fetch: where the recording is; ``None`` if it came along.
+        notifications: who is told that it is over.
         wishes: see :class:`stt_core.server.Backend`.
         document: the config for a backend that is Speechmatics itself.
     """
@@ -64,6 +80,7 @@ class Asked:
     transcription: Config
     language: str | None
     fetch: Callback | None
+    notifications: Sequence[Notification]
     wishes: Mapping[str, object]
     document: Config
 
@@ -97,7 +114,7 @@ class Asked:
 
     def forgotten(self) -> Asked:
         """What is left to know of a job that is gone; configs can be long."""
-        return Asked({}, {}, None, self.fetch and Callback("", {}), {}, {})
+        return Asked({}, {}, None, self.fetch and Callback("", {}), (), {}, {})
 
 
 def read_job(form: Form) -> Asked:
@@ -141,7 +158,7 @@ def _asked(config: Config) -> Asked:
     if {"model", "operating_point"} <= transcription.keys():
         raise rejected("`model` and its older name `operating_point` are both there: one of them is enough")
     fetch = cast("Mapping[str, object] | None", document.pop("fetch_data", None))
-    document.pop("notification_config", None)
+    told = document.pop("notification_config", ())
     # Whoever is behind keeps notes of its own, by which jobs are found again.
     document.pop("tracking", None)
     return Asked(
@@ -149,6 +166,7 @@ def _asked(config: Config) -> Asked:
         transcription,
         tag_of(language),
         None if fetch is None else _callback("fetch_data", fetch),
+        _notifications(told),
         _wishes(transcription),
         document,
     )
@@ -182,6 +200,18 @@ def _callback(where: str, given: Mapping[str, object]) -> Callback:
             raise rejected(f"`{where}.auth_headers` are lines such as `Authorization: Bearer ...`")
         headers[name] = value.strip()
     return Callback(str(given["url"]), headers)
+
+
+def _notifications(given: object) -> Sequence[Notification]:
+    listed = cast("Sequence[Config]", given if isinstance(given, list | tuple) else [given])
+    return [_notification(each) for each in listed]
+
+
+def _notification(given: Config) -> Notification:
+    contents = cast("Sequence[str] | None", given.get("contents"))
+    for wrong in {"data", "text"}.intersection(contents or ()):
+        raise rejected(f"`notification_config.contents` is more than this server sends: `{wrong}` is not kept")
+    return Notification(_callback("notification_config", given), str(given.get("method", "post")), contents)
 
 
 def _wishes(transcription: Config) -> Mapping[str, object]:

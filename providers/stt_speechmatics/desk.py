@@ -15,11 +15,12 @@ from stt_core.server import Refused, Response
 
 from .asked import read_job, rejected
 from .fetching import fetch
+from .notifying import notify
 from .records import Records
 from .refusals import request_id_of
 from .replies import document_of, srt_of, txt_of
 from .usage import UsageBook
-from .wire import CONTENT_TYPES, FILE_FIELD
+from .wire import CONTENT_TYPES, FILE_FIELD, dump
 
 if TYPE_CHECKING:
     from stt_core.server import Form, Job, Request, Services, Upload
@@ -64,7 +65,9 @@ class JobDesk:
         if asked.language is not None and not self._services.backend.speaks(asked.language):
             raise rejected(f"the provider behind this server does not speak `{asked.transcription['language']}`")
         if asked.fetch is not None:
-            self._check_fetch(asked.fetch)
+            self._check_place("fetch_data.url", asked.fetch)
+        for notification in asked.notifications:
+            self._check_place("notification_config.url", notification.callback)
         duration = None if upload is None else await asyncio.to_thread(_duration, upload)
         record = self.records.create(
             asked,
@@ -75,7 +78,9 @@ class JobDesk:
         )
         record.duration = duration
         self.records.note(record, "created")
-        return record, self.records.submit(record, lambda: self._recognize(record, upload), upload)
+        then = self._notify if asked.notifications else None
+        job = self.records.submit(record, lambda: self._recognize(record, upload), upload=upload, then=then)
+        return record, job
 
     def find(
         self, request: Request, *, what: str = "Job", owner: str | None = None, on_premises: bool = False
@@ -116,11 +121,11 @@ class JobDesk:
         """What happened to a job."""
         return Response.text("".join(f"{line}\n" for line in record.log))
 
-    def _check_fetch(self, callback: Callback) -> None:
+    def _check_place(self, what: str, callback: Callback) -> None:
         try:
             self._services.fetcher.check(callback.url)
         except Refused as refused:
-            raise rejected(f"`fetch_data.url`: {refused.message}") from None
+            raise rejected(f"`{what}`: {refused.message}") from None
 
     async def _recognize(self, record: Record, upload: Upload | None) -> Transcript:
         told, asked = {"job_id": record.id}, record.asked
@@ -143,6 +148,14 @@ class JobDesk:
         self.usage.add(record.finished_at.date(), asked, transcript.duration or 0.0)
         logger.info("the job %s is done", record.id, extra=told)
         return transcript
+
+    async def _notify(self, job: Job) -> None:
+        record = cast("Record", job.about)
+        await notify(self._services.fetcher, record, self.records, self._sent)
+
+    async def _sent(self, record: Record, form_of: TranscriptFormat) -> str:
+        found = await self.rendered(record, form_of)
+        return found if isinstance(found, str) else dump(found)
 
     async def _heard(self, asked: Asked, upload: Upload) -> Transcript:
         backend = self._services.backend

@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
     from .records import Record, Records
 
-__all__ = ["fetch"]
+__all__ = ["PAUSES", "UNFETCHED", "USER_AGENT", "fetch"]
 
 PAUSES = (2.0, 10.0, 20.0)
 """Seconds before the second, third and last attempt."""
 
-_USER_AGENT = "Speechmatics-API/2.0"
+USER_AGENT = "Speechmatics-API/2.0"
+UNFETCHED = "unable to fetch audio: "
+"""How the complaints begin."""
 
 
 async def fetch(fetcher: Fetcher, record: Record, records: Records) -> Upload:
@@ -29,12 +31,12 @@ async def fetch(fetcher: Fetcher, record: Record, records: Records) -> Upload:
     callback = record.asked.fetch
     if callback is None:
         raise JobFailedError("the job has no recording")
-    headers = {"User-Agent": _USER_AGENT, **callback.headers}
+    headers = {"User-Agent": USER_AGENT, **callback.headers}
     for pause in (*PAUSES, None):
         try:
             return await fetcher.fetch(callback.url, headers=headers)
         except JobFailedError as error:
-            message = f"unable to fetch audio: {error.message}"
+            message = UNFETCHED + error.message
             records.complain(record, message)
             if pause is None or not error.retryable:
                 raise JobFailedError(message) from None

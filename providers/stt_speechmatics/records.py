@@ -100,15 +100,23 @@ class Records:
         job_id = secrets.token_hex(10) if engines else "".join(secrets.choice(_ID_LETTERS) for _ in range(10))
         return Record(job_id, self._last_created, asked, data_name, owner, request_id, engines)
 
-    def submit(self, record: Record, work: Callable[[], Awaitable[Transcript]], upload: Upload | None) -> Job:
-        """Starts it.
+    def submit(
+        self,
+        record: Record,
+        work: Callable[[], Awaitable[Transcript]],
+        *,
+        upload: Upload | None,
+        then: Callable[[Job], Awaitable[None]] | None = None,
+    ) -> Job:
+        """Starts it; ``then`` is called once it is over.
 
         Raises:
             Refused: 429, too many jobs run.
         """
         if upload is not None:
             upload.take()
-        job = self._board.submit(record.id, work, about=record, holding=() if upload is None else (upload,))
+        holding = () if upload is None else (upload,)
+        job = self._board.submit(record.id, work, about=record, holding=holding, then=then)
         self._records[record.id] = record
         self._bury()
         return job
@@ -125,8 +133,9 @@ class Records:
         Raises:
             Refused: 404, there is none; 410, it has expired.
         """
-        self._bury()
         record = self._records.get(job_id)
+        if record is not None:
+            self._settle(record)
         if record is None or not self._may_see(record, owner, on_premises=on_premises):
             raise Refused(404, "there is no job of this id", title="Job not found")
         if record.gone == "expired":
@@ -187,6 +196,7 @@ class Records:
 
     def details(self, record: Record) -> JobDetails:
         """The document of a job."""
+        self._settle(record)
         known = record.duration is not None or record.asked.fetch is not None
         return build_job(
             record.id,
@@ -215,18 +225,25 @@ class Records:
     def _may_see(self, record: Record, owner: str | None, *, on_premises: bool) -> bool:
         return (record.engines is not None) == on_premises and owner in (None, record.owner)
 
+    def _settle(self, record: Record) -> None:
+        """Notices what the board did with it by itself."""
+        if record.gone is not None:
+            return
+        job = self._board.get(record.id)
+        if job is None:
+            record.gone = "expired"
+        elif job.error is not None and not record.complaints:
+            self.complain(record, job.error.message)
+
     def _bury(self) -> None:
-        """Marks what the board has dropped, and forgets the oldest of what is gone."""
-        kept = {job.id for job in self._board.all()}
-        gone: list[str] = []
-        for job_id, record in self._records.items():
-            if record.gone is None and job_id not in kept:
-                record.gone = "expired"
-            if record.gone is not None:
-                record.asked = record.asked.forgotten()
-                gone.append(job_id)
-        for job_id in gone[: max(len(gone) - MAX_GONE, 0)]:
-            del self._records[job_id]
+        """Forgets what belonged to jobs that are gone, and the oldest of these altogether."""
+        for record in self._records.values():
+            self._settle(record)
+        gone = [record for record in self._records.values() if record.gone is not None]
+        for record in gone:
+            record.asked = record.asked.forgotten()
+        for record in gone[: max(len(gone) - MAX_GONE, 0)]:
+            del self._records[record.id]
 
 
 def _tracking(record: Record) -> Mapping[str, object] | None:

@@ -21,7 +21,7 @@ from stt_core.server import Host
 from stt_core.testing.faults import Answer, Exchange, ScriptedServer
 from stt_core.testing.scripted import ScriptedSTT
 from stt_core.transcript import Segment, Transcript
-from stt_speechmatics import fetching
+from stt_speechmatics import fetching, notifying
 
 if TYPE_CHECKING:
     from stt_core.audio.decode import AudioInput
@@ -625,6 +625,7 @@ async def test_every_answer_names_its_request() -> None:
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetching, "PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(notifying, "PAUSES", (0.0, 0.0, 0.0))
 
 
 async def test_a_recording_is_fetched_from_where_the_operator_allows() -> None:
@@ -687,6 +688,96 @@ async def test_a_file_and_a_url_are_not_taken_together() -> None:
         for line in ("no colon", "Host: evil", "X: a\r\nY: b", "Content-Length: 1"):
             fetch = {"url": "https://files.example/a.wav", "auth_headers": [line]}
             assert (await server.submit(config(fetch_data=fetch))).error == (400, "Job rejected"), line
+
+
+# -- notification_config -----------------------------------------------------------------------------------------------
+
+
+async def notified(
+    stt: Told, *, answers: Sequence[int] = (204,), count: int = 1, **notification: object
+) -> tuple[list[Exchange], Json]:
+    """What a callback was sent for a job, and the job."""
+    over = asyncio.Event()
+    statuses = iter(answers)
+
+    async def http(exchange: Exchange) -> Answer:
+        if len(receiver.requests) == count:
+            over.set()
+        return Answer("", next(statuses))
+
+    async with ScriptedServer(http=http) as receiver, serving(stt, fetch_hosts=[receiver.url[7:]]) as server:
+        told = {"url": f"{receiver.url}/done?me=1", "auth_headers": ["X-Key: hush"], **notification}
+        job_id = await server.submitted(config(notification_config=[told]))
+        await over.wait()
+        while "notif" not in (await server.get(f"/jobs/{job_id}/log")).text:
+            pass
+        return list(receiver.requests), (await server.get(f"/jobs/{job_id}")).job
+
+
+async def test_a_callback_gets_the_transcript_as_an_attachment() -> None:
+    """Unless it asks for something else; with its own headers, and the id and the outcome in the query."""
+    (request,), job = await notified(Told())
+    assert (request.head.method, request.head.path) == ("POST", "/done")
+    assert request.head.query == {"me": "1", "id": job["id"], "status": "success"}
+    assert (request.head.headers["X-Key"], request.head.headers["User-Agent"]) == ("hush", "Speechmatics-API/2.0")
+    assert request.head.headers["Content-Type"].startswith("multipart/form-data; boundary=")
+    assert b'name="data_file"; filename="transcript.json"' in request.body
+    assert b'"content":"Good"' in request.body
+    assert job["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("contents", "content_type", "holds"),
+    [
+        ([], "application/octet-stream", [b""]),
+        (["transcript.txt"], "text/plain; charset=utf-8", [b"Good day."]),
+        (["transcript"], "application/vnd.speechmatics.v2+json", [b'"results":']),
+        (["jobinfo"], "application/json", [b'"data_name":"call.wav"']),
+        (["jobinfo", "transcript.srt"], "multipart/form-data", [b'name="jobinfo"', b'name="transcript.srt"', b"-->"]),
+    ],
+)
+async def test_a_callback_gets_what_it_asks_for(
+    contents: Sequence[str], content_type: str, holds: Sequence[bytes]
+) -> None:
+    """One thing as it is, several as attachments, nothing as nothing."""
+    (request,), _ = await notified(Told(), contents=contents, method="put")
+    assert request.head.method == "PUT"
+    assert request.head.headers["Content-Type"].startswith(content_type)
+    assert all(each in request.body for each in holds)
+    assert bool(request.body) is bool(contents)
+
+
+@pytest.mark.usefixtures("no_pauses")
+async def test_a_callback_is_tried_again_and_never_spoils_the_job() -> None:
+    """Until a 2xx; what went wrong is among the errors of a job that is done all the same."""
+    requests, job = await notified(Told(), answers=(503, 500, 200), count=3)
+    assert len(requests) == 3
+    assert job["status"] == "done"
+    assert [error["message"] for error in cast("list[Json]", job["errors"])] == [
+        "unable to send the notification: http status code 503",
+        "unable to send the notification: http status code 500",
+    ]
+
+
+async def test_a_callback_is_told_of_a_failure_too() -> None:
+    """With no transcript, because there is none."""
+    (request,), job = await notified(Told(STTError("no speech in it")), contents=["transcript", "jobinfo"])
+    assert (request.head.query["status"], job["status"]) == ("error", "rejected")
+    assert b"no speech in it" in request.body
+    assert b'name="transcript"' not in request.body
+
+
+async def test_a_callback_elsewhere_is_refused_at_the_submit() -> None:
+    """As is one that wants what this server does not keep."""
+    async with serving(fetch_hosts=["files.example"]) as server:
+        for told, says in (
+            ({"url": "https://other.example/done"}, "--fetch-host"),
+            ({"url": "https://files.example/done", "contents": ["data"]}, "`data`"),
+            ({"url": "https://files.example/done", "contents": ["all"]}, "contents"),
+        ):
+            reply = await server.submit(config(notification_config=[told]))
+            assert reply.error == (400, "Job rejected")
+            assert says in cast("str", reply.json["detail"])
 
 
 # -- on premises -------------------------------------------------------------------------------------------------------
