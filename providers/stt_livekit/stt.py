@@ -267,19 +267,6 @@ class LiveKitSTT(STT):
         **options: Unpack[GatewayArguments],
     ) -> None: ...
 
-    @overload
-    def __init__(
-        self,
-        model: ModelConfig,
-        *,
-        language: str | None = None,
-        api_key: Credential | None = None,
-        api_secret: Credential | None = None,
-        auth: Credential | None = None,
-        http_session: aiohttp.ClientSession | None = None,
-        **options: object,
-    ) -> None: ...
-
     def __init__(
         self,
         model: str | ModelConfig | None = None,
