@@ -216,8 +216,9 @@ class Records:
             "id": record.id,
             "created_at": format_time(record.created_at),
             "data_name": record.data_name,
-            "duration": round(record.duration or 0),
         }
+        if record.duration is not None:
+            block["duration"] = round(record.duration)
         if (tracking := _tracking(record)) is not None:
             block["tracking"] = tracking
         return block

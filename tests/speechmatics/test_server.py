@@ -465,6 +465,31 @@ async def test_an_upload_that_is_too_large_is_a_413() -> None:
         assert "1000" in cast("str", reply.json["detail"])
 
 
+@pytest.mark.parametrize("part", [0.0, 0.01, 0.5, 0.999])
+async def test_an_upload_that_breaks_off_makes_no_job(part: float) -> None:
+    """Wherever it does; the server goes on."""
+    async with serving() as server:
+        body = b"".join(
+            (
+                b'--b\r\nContent-Disposition: form-data; name="config"\r\n\r\n' + CONFIG.encode() + b"\r\n",
+                b'--b\r\nContent-Disposition: form-data; name="data_file"; filename="a.wav"\r\n\r\n' + WAV + b"\r\n",
+                b"--b--\r\n",
+            )
+        )
+        _, writer = await asyncio.open_connection("127.0.0.1", server.host.port)
+        writer.write(
+            b"POST /speechmatics/v2/jobs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer k\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n"
+            b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body[: int(len(body) * part)]
+        )
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+        assert await server.ids(include_deleted="true") == []
+        job_id = await server.submitted()
+        assert await server.ids() == [job_id]
+
+
 async def test_headers_for_other_servers_are_not_echoed() -> None:
     """They hold keys, and whoever sees the job would see them; everything else comes back as it was sent."""
     async with serving(Told(held=True), fetch_hosts=["127.0.0.1:9"]) as server:
