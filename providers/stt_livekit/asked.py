@@ -150,9 +150,10 @@ def _checked(model: str, extra: Mapping[str, object]) -> dict[str, object]:
 def _wishes(model: str, extra: Mapping[str, object], backend: Backend) -> Mapping[str, object]:
     """Options under portable names; under their own for a provider that means the same by them."""
     settings = backend.stt.settings
+    wishes: dict[str, object] = {"word_timestamps": True}
     if settings.family is _family(model):
-        return extra
-    wishes: dict[str, object] = {portable: extra[name] for name, portable in _PORTABLE.items() if name in extra}
+        return {**wishes, **extra}
+    wishes.update((portable, extra[name]) for name, portable in _PORTABLE.items() if name in extra)
     if any(name in extra for name in _KEYTERMS):
         wishes["keyterms"] = [term for name in _KEYTERMS for term in _terms(extra.get(name))]
     for name in _DIARIZATION:

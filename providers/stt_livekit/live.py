@@ -63,7 +63,7 @@ class LiveSession:
                 with _clients_fault():
                     asked = read_create(parse(first), self._backend)
                 async with self._backend.stream(
-                    asked.audio_format, language=asked.language, wishes={"word_timestamps": True, **asked.wishes}
+                    asked.audio_format, language=asked.language, wishes=asked.wishes
                 ) as stream:
                     await _Conversation(self._socket, self._backend, stream, asked, self._session_id).run(
                         client_closes=self._client_closes

@@ -77,7 +77,7 @@ class Replies:
             session_id=self._session_id,
             language=data.language or self._language,
             start=None if start is None else round(start, 6),
-            duration=None if start is None or end is None or end < start else round(end - start, 6),
+            duration=None if start is None or end is None else round(end - start, 6),
             confidence=data.confidence,
             words=_words(data.words),
             speaker_id=data.speaker_id,

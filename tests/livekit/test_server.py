@@ -21,11 +21,12 @@ import stt_livekit.live
 from stt_core.audio.frames import AudioFormat
 from stt_core.audio.wav import wav_header
 from stt_core.errors import AuthenticationError
-from stt_core.events import SpeechData, SpeechEvent, SpeechEventType
+from stt_core.events import SpeechData, SpeechEvent, SpeechEventType, Word
 from stt_core.factory import create_stt
 from stt_core.server import Backend, Host
 from stt_core.testing.scripted import FULL, Cue, Fault, ScriptedSTT, utterance
 from stt_livekit.asked import read_create
+from stt_livekit.replies import Replies
 
 if TYPE_CHECKING:
     from stt_core.provider import Carries
@@ -129,8 +130,11 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(stt: STT | str | None = None, *, keys: Sequence[str] = ()) -> AsyncGenerator[Server]:
-    async with Host(stt or ScriptedSTT(TWO), api_keys=keys) as host, aiohttp.ClientSession() as http:
+async def serving(
+    stt: STT | str | None = None, *, keys: Sequence[str] = (), idle_timeout: float = 300.0
+) -> AsyncGenerator[Server]:
+    host = Host(stt or ScriptedSTT(TWO), api_keys=keys, idle_timeout=idle_timeout)
+    async with host, aiohttp.ClientSession() as http:
         yield Server(host.urls["livekit"], http)
 
 
@@ -209,6 +213,15 @@ async def test_a_finalize_in_the_middle_ends_a_segment(monkeypatch: pytest.Monke
     assert session.code == 1000
 
 
+async def test_a_pause_in_the_audio_is_no_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Audio that followed a session.finalize has shown that it was a turn's: the next silence is the client's own."""
+    monkeypatch.setattr(stt_livekit.live, "END_SECONDS", 0.3)
+    async with serving(idle_timeout=0.9) as server, server.session() as session:
+        await session.send(create(NEW), *audio(1.1), FINALIZE, *audio(0.1))
+        said = await session.rest()
+    assert kinds(said)[-1] == "session.finalized"
+
+
 async def test_a_client_that_closes_by_itself_is_waited_for() -> None:
     """Ours says session.close when it has heard everything: its finalize is a flush, whatever follows."""
     async with serving() as server, server.session(User_Agent="stt-core/1.0") as session:
@@ -218,6 +231,14 @@ async def test_a_client_that_closes_by_itself_is_waited_for() -> None:
         assert finals(await session.until("session.finalized")) == ["for two"]
         await session.send(CLOSE)
         assert kinds(await session.rest()) == ["session.closed"]
+
+
+async def test_the_providers_own_reconnects_are_not_told() -> None:
+    """session.created is said once, and the session goes on as if nothing had been."""
+    async with serving(ScriptedSTT(TWO, faults=[Fault(0.5)], retry_interval=0)) as server:
+        said = await server.say(create(NEW), *audio(3), CLOSE)
+    assert kinds(said).count("session.created") == 1
+    assert finals(said) == ["book a table", "for two"]
 
 
 async def test_a_server_that_stops_says_what_is_left() -> None:
@@ -267,6 +288,13 @@ async def test_what_the_provider_does_not_know_is_left_out(language: str | None,
     session_id = said[0]["session_id"]
     assert final == {"type": "final_transcript", "session_id": session_id, "transcript": "book a table", **said_in}
     assert "start_of_speech" not in kinds(said)
+
+
+def test_words_are_said_with_their_times_or_not_at_all() -> None:
+    """LiveKit's client would put one without at 0. Where only the beginning of a text is known, so it is said."""
+    data = SpeechData("book a", " ", start_time=0.1, words=[Word("book", 0.1, 0.4), Word("a")])
+    (message,) = Replies("new", "s", None).say(SpeechEvent(kind.FINAL_TRANSCRIPT, [data]))
+    assert message == {"type": "final_transcript", "transcript": "book a", "session_id": "s", "start": 0.1}
 
 
 def turn(*events: tuple[SpeechEventType, str | None]) -> list[Cue]:
@@ -482,6 +510,15 @@ async def test_a_provider_that_fails_is_an_error_and_no_clean_end() -> None:
         assert "session.closed" not in kinds(said)
 
 
+async def test_a_finalize_that_comes_to_nothing_is_an_error() -> None:
+    """The client must not wait for a final that never comes, nor take none for silence."""
+    stt = ScriptedSTT(turn((kind.INTERIM_TRANSCRIPT, "book")), flush_timeout=0.05)
+    async with serving(stt) as server:
+        said = await server.say(create(NEW), *audio(1), FINALIZE)
+    assert (said[-2]["type"], said[-2]["code"], said[-1]["code"]) == ("error", 504, 1011)
+    assert "session.finalized" not in kinds(said)
+
+
 async def test_a_file_in_place_of_samples_is_told_so() -> None:
     """The header of a WAV file would be heard as noise."""
     async with serving() as server:
@@ -494,7 +531,7 @@ async def test_a_file_in_place_of_samples_is_told_so() -> None:
 
 async def taken(config: str, model: str | None, **extra: object) -> Mapping[str, object]:
     """What the model of ``config`` is told of a session with these options."""
-    async with create_stt(config, api_key="k") as stt:
+    async with create_stt(config, api_key="k", api_secret="s" if "livekit" in config else None) as stt:
         backend = Backend(stt)
         return backend.options(read_create(json.loads(create(NEW, model, extra=extra)), backend).wishes)
 
@@ -506,15 +543,23 @@ async def test_options_mean_the_same_for_another_provider() -> None:
     assert await taken("cartesia/ink-2", "assemblyai", keyterms_prompt=["Kotoba", "ink"]) == terms
     vocabulary = [{"content": "Kotoba", "sounds_like": ["kotova"]}, {"content": "ink"}]
     assert await taken("cartesia/ink-2", "speechmatics/enhanced", additional_vocab=vocabulary) == terms
-    assert await taken("cartesia/ink-2", "cartesia/ink-2", keyterm="ink", turn_end_timeout_ms=900) == {
-        "keyterms": ["ink"],
-        "turn_end_timeout_ms": 900,
-    }
-    assert await taken("cartesia/ink-2", "deepgram", diarize=False, punctuate=True) == {
-        "diarization": False,
-        "punctuation": True,
-    }
+    switches = {"diarization": False, "punctuation": True}
+    assert await taken("cartesia/ink-2", "deepgram", diarize=False, punctuate=True) == switches
+    assert await taken("cartesia/ink-2", "speechmatics/enhanced", diarization="none") == {"diarization": False}
     assert await taken("cartesia/ink-2", "deepgram", diarize=True, punctuate=False) == {}
+
+
+async def test_options_mean_what_their_vendor_means() -> None:
+    """Behind the gateway and without it, Cartesia's are Cartesia's; LiveKit's own are so for LiveKit."""
+    asked = {"keyterm": ["ink"], "turn_end_timeout_ms": 900}
+    assert await taken("cartesia/ink-2", "cartesia/ink-2", **asked) == {"keyterms": ["ink"], "turn_end_timeout_ms": 900}
+    assert await taken("livekit/cartesia/ink-2", "cartesia/ink-2", **asked) == asked
+    assert await taken("livekit/deepgram", "xai/stt-1", endpointing=900) == {"word_timestamps": True}
+
+
+async def test_words_are_always_wanted() -> None:
+    """There is no switch for them: whoever can give them does."""
+    assert await taken("cartesia/ink-whisper", None) == {"word_timestamps": True}
 
 
 async def test_an_update_tells_the_provider_what_is_other_now() -> None:
@@ -525,7 +570,7 @@ async def test_an_update_tells_the_provider_what_is_other_now() -> None:
         assert asked.change({"extra": {"turn_end_timeout_ms": 900}}, backend) == (None, {"turn_end_timeout_ms": 900})
         assert asked.change({"language": "en", "extra": {"keyterm": "ink"}}, backend) == (None, {})
         assert asked.change({"language": "en-GB", "extra": {"keyterm": []}}, backend) == ("en-GB", {"keyterms": []})
-        assert asked.wishes == {"keyterms": [], "turn_end_timeout_ms": 900}
+        assert asked.wishes == {"word_timestamps": True, "keyterms": [], "turn_end_timeout_ms": 900}
         unsaid = read_create(json.loads(create(NEW)), backend)
         assert unsaid.change({"language": backend.language}, backend) == (None, {})
 
