@@ -18,6 +18,7 @@ from ..errors import APIError, AudioError, ConfigError, ConnectionLostError, Pro
 from ..retry import RetryBudget, RetryPolicy
 from .hiding import hiding
 from .route import Route, refused_by_proxy
+from .uploads import uploaded
 
 if TYPE_CHECKING:
     from ..options import STTSettings
@@ -384,7 +385,7 @@ class _Request:
                 if isinstance(part.value, str):
                     form.add_field(part.name, part.value)
                     continue
-                file = await asyncio.to_thread(part.value)
+                file = uploaded(await asyncio.to_thread(part.value))
                 files.append(file)
                 form.add_field(part.name, file, filename=part.filename, content_type=part.content_type)
             yield form
