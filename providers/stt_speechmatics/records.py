@@ -238,11 +238,14 @@ class Records:
 
     def _bury(self) -> None:
         """Forgets what belonged to jobs that are gone, and the oldest of these altogether."""
+        kept = {job.id for job in self._board.all()}
         for record in self._records.values():
-            self._settle(record)
+            if record.gone is None and record.id not in kept:
+                record.gone = "expired"
         gone = [record for record in self._records.values() if record.gone is not None]
         for record in gone:
-            record.asked = record.asked.forgotten()
+            if record.asked.config:
+                record.asked = record.asked.forgotten()
         for record in gone[: max(len(gone) - MAX_GONE, 0)]:
             del self._records[record.id]
 
