@@ -116,15 +116,23 @@ def test_the_vendors_own_document_is_to_be_had(
     assert capsys.readouterr().out == text
 
 
-def test_a_job_is_deleted(submitted: Callable[[str], str], vendor: Path, capsys: Capture) -> None:
-    """A running one only by force; then it is unknown."""
+def test_a_job_is_deleted(submitted: Callable[[str], str], capsys: Capture) -> None:
+    """A running one only by force; then it is listed only when it is asked for."""
     job_id = submitted("slow.wav")
     assert main(["jobs", "delete", job_id]) == 1
     assert "force" in capsys.readouterr().err
     assert main(["jobs", "delete", job_id, "--force"]) == 0
-    assert list(vendor.iterdir()) == []
-    assert main(["jobs", "status", job_id]) == 1
-    assert capsys.readouterr().err.splitlines()[-1] == f"stt: there is no job {job_id}"
+    assert capsys.readouterr() == ("", f"stt: {job_id} is deleted\n")
+    assert main(["jobs", "list"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["jobs", "list", "--deleted"]) == 0
+    assert capsys.readouterr().out.startswith(f"{job_id}  deleted ")
+
+
+def test_a_job_that_there_is_not(capsys: Capture) -> None:
+    """It is one line, and the exit code is 1."""
+    assert main(["jobs", "status", "job-7"]) == 1
+    assert capsys.readouterr() == ("", "stt: there is no job job-7\n")
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from stt_core.cli import main
+from stt_core.cli.layout import Page
 from stt_core.options import PortableOptions, StreamOptions, STTOptions, fields
 from stt_core.provider import Capabilities, Carries
 from stt_core.registry import providers
@@ -102,6 +103,16 @@ def test_no_line_is_wider_than_the_terminal(columns: str, monkeypatch: pytest.Mo
     assert main(["providers", "lab"]) == 0
     for line in capsys.readouterr().out.splitlines():
         assert len(line) < int(columns) or len(line.split()) == 1
+
+
+def test_no_line_ends_inside_a_name(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    """Models are copied from here, and some have hyphens."""
+    monkeypatch.setenv("COLUMNS", "40")
+    page = Page()
+    page.rows([("models", "a-model-with-hyphens, " * 20)], title="A-title-with-hyphens " * 10)
+    page.show()
+    words = capsys.readouterr().out.split()
+    assert set(words) == {"models", "a-model-with-hyphens,", "A-title-with-hyphens", ":"}
 
 
 def document(capsys: Capture, *arguments: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import io
 import os
@@ -10,7 +11,7 @@ import struct
 import subprocess
 import termios
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,9 +20,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from stt_core.cli.inplace import InPlace
+from stt_core.cli.progress import Ticking
 from stt_core.cli.screen import Screen
 from stt_core.errors import AudioError
 from stt_core.events import AudioSpan, SpeechData, SpeechEvent, SpeechEventType
+from stt_core.testing.clock import virtual_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,6 +129,27 @@ def test_a_line_never_wraps(text: str, columns: int, keep: str) -> None:
         assert shown == whole
     else:
         assert "…" in shown
+
+
+@virtual_time
+async def test_progress_is_shown_at_once_and_every_second() -> None:
+    """As long as there is something to say; afterwards the line is gone and no timer is left."""
+    terminal = Terminal()
+    says = ""
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(terminal):
+        patch.setenv("TERM", "xterm")
+        patch.setenv("NO_COLOR", "1")
+        with Ticking(lambda seconds: says and f"{says} {seconds:.0f}") as ticking:
+            ticking.show()
+            await asyncio.sleep(1.5)
+            says = "working for"
+            ticking.show()
+            await asyncio.sleep(2.5)
+            says = ""
+            await asyncio.sleep(5)
+        await asyncio.sleep(5)
+    shown = ("working for 2", "working for 2", "working for 4")
+    assert terminal.getvalue() == "".join(f"{ERASE}{each}" for each in shown) + ERASE
 
 
 class Pty:

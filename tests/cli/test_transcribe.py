@@ -139,3 +139,15 @@ def test_a_signal_still_writes_what_is_done(
     assert err.splitlines()[0] == "stt: stopped: 1 of 3 files are not transcribed"
     assert "Traceback" not in err
     assert process.returncode == code
+
+
+def test_no_more_results_wait_than_are_bounded(recording: Recording, start: Start) -> None:
+    """Behind a file that takes long only so many others are begun: their results are kept until it is written."""
+    files = [recording(name) for name in ("slow.wav", *(f"{number}.wav" for number in range(1, 31)))]
+    process = start("transcribe", *files, *FAKE, "-j", "2")
+    assert process.stderr
+    until(process.stderr.readline, "7.wav: 2.0 s of audio")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert "stt: stopped: 24 of 31 files are not transcribed\n" in err
+    assert out.endswith("==> 7.wav <==\nthis is 7\n")

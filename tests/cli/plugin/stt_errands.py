@@ -41,6 +41,7 @@ class Errand(TypedDict):
 
     name: str
     polls: int
+    deleted: bool
 
 
 def _path(job_id: str) -> Path:
@@ -63,7 +64,7 @@ class Errands(JobBackend):
     async def submit(self, audio: AudioInput, settings: Resolved) -> str:
         """See :class:`JobBackend`."""
         job_id = f"job-{len(list(_path('x').parent.iterdir())) + 1}"
-        _path(job_id).write_text(json.dumps(Errand(name=audio.name, polls=0)))
+        _path(job_id).write_text(json.dumps(Errand(name=audio.name, polls=0, deleted=False)))
         return job_id
 
     async def status(self, job_id: str, settings: Resolved) -> JobStatus:
@@ -86,6 +87,8 @@ class Errands(JobBackend):
             duration=63.0,
         )
         match PurePath(errand["name"]).stem:
+            case _ if errand["deleted"]:
+                return replace(info, state="error", vendor_state="deleted")
             case "slow":
                 return info
             case "broken":
@@ -112,14 +115,15 @@ class Errands(JobBackend):
         """See :class:`JobBackend`."""
         if not force and (await self.info(job_id, settings)).state == "processing":
             raise JobError(f"the job {job_id} is running: force deletes it all the same", job_id=job_id)
-        _path(job_id).unlink()
+        _path(job_id).write_text(json.dumps(_load(job_id) | {"deleted": True}))
 
     async def list(
         self, settings: Resolved, *, limit: int | None, created_before: datetime | None, include_deleted: bool
     ) -> AsyncIterator[JobInfo]:
         """See :class:`JobBackend`."""
         for path in sorted(_path("x").parent.iterdir(), reverse=True)[:limit]:
-            yield await self.info(path.stem, settings)
+            if include_deleted or not _load(path.stem)["deleted"]:
+                yield await self.info(path.stem, settings)
 
 
 class ErrandsSTT(STT):
