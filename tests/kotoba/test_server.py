@@ -98,7 +98,7 @@ class Server:
     async def talk(self, *messages: str | bytes, hang_up: bool = True) -> Session:
         """Says all of it, hears everything, and closes the connection when it is told the end."""
         session = Session()
-        async with self.opened() as ws:
+        async with asyncio.timeout(30), self.opened() as ws:
             for message in messages:
                 await (ws.send_str(message) if isinstance(message, str) else ws.send_bytes(message))
             while (heard := await ws.receive()).type is aiohttp.WSMsgType.TEXT:
@@ -264,6 +264,17 @@ async def test_a_client_that_stays_is_closed_after_a_while(monkeypatch: pytest.M
     async with serving() as server:
         session = await server.talk(update(), append(CALL), COMMIT, hang_up=False)
     assert (session.kinds[-1], session.code) == ("input_audio_buffer.committed", 1000)
+
+
+async def test_a_client_may_close_the_connection_itself() -> None:
+    """It is told the end, and then has a while for that."""
+    async with serving() as server, server.opened() as ws:
+        for message in (update(), COMMIT):
+            await ws.send_str(message)
+        while json.loads((await ws.receive()).data)["type"] != "input_audio_buffer.committed":
+            pass
+        with pytest.raises(TimeoutError):
+            await ws.receive(timeout=0.1)
 
 
 async def test_a_client_without_an_update_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import tracemalloc
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -90,6 +91,7 @@ class Server:
         """Asks until there is an answer."""
         while (answer := await self.get(f"{JOBS}/{job_id}")).status == 202:
             assert answer.json == {"detail": "still processing"}
+            await asyncio.sleep(0.02)  # as clients do
         assert answer.status == 200
         return answer.json
 
@@ -301,6 +303,30 @@ async def test_uploads_are_bounded(path: str) -> None:
     async with serving(max_upload=1000) as server:
         assert (await server.post(path, bytes(2000))).status == 413
         assert (await server.post(path, b"")).error["param"] == "file"
+
+
+@pytest.mark.parametrize("path", [JOBS, ONE_SHOT])
+async def test_a_large_upload_takes_no_memory(path: str) -> None:
+    """It goes to disk as it comes; client and server together hold a few of its pieces."""
+    pieces, piece = 512, bytes(1 << 17)
+
+    async def recording() -> AsyncGenerator[bytes]:
+        for _ in range(pieces):
+            yield piece
+
+    stt = Waiting()
+    stt.go.set()
+    async with serving(stt) as server:
+        form = aiohttp.FormData()
+        form.add_field("file", recording(), filename="call.wav", content_type="audio/wav")
+        tracemalloc.start()
+        try:
+            async with server.http.post(server.url + path, data=form) as response:
+                assert response.status in (200, 202)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert peak < pieces * len(piece) / 8
 
 
 async def test_what_is_no_audio_is_the_clients_mistake() -> None:
