@@ -26,17 +26,21 @@ from .errors import (
 )
 from .events import AudioSpan, SpeechEvent, SpeechEventType
 from .flushes import Flushes
+from .ledger import Ledger
 from .outbox import Outbox
 from .runner import EndOfInput, FlushRequest, OptionsUpdate, ReconnectRequested
 from .turns import TurnOrder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .audio.frames import AudioFormat
     from .channel import Channel
-    from .ledger import Ledger, Span
+    from .events import RecognitionUsage, StreamTimings
+    from .ledger import Span
     from .members import Members
     from .options import StreamSettings
     from .progress import ProgressWatch
-    from .registry import Resolved
     from .runner import Runner
 
 __all__ = ["Driver"]
@@ -51,20 +55,27 @@ class Driver:
 
     Args:
         members: who serves it.
-        ledger: empty, in the format that will be pushed.
+        audio_format: of what will be pushed.
         events: where events go; its capacity is the reserve of promise S7.
-        stream_options: ``flush_timeout`` and ``drain_timeout`` are used.
+        stream_options: ``replay_seconds``, ``flush_timeout`` and ``drain_timeout`` are used.
+        channel: that it is all about, of a stream whose channels are apart.
+        segment_ids: where the ids of segments come from, when several drivers share them.
+        on_end: called once, with what it ended with; by default it closes ``events``.
     """
 
     def __init__(
         self,
         members: Members,
         *,
-        ledger: Ledger,
+        audio_format: AudioFormat,
         events: Channel[SpeechEvent],
         stream_options: StreamSettings,
+        channel: int | None = None,
+        segment_ids: Iterator[int] | None = None,
+        on_end: Callable[[BaseException | None], None] | None = None,
     ) -> None:
-        self.ledger = ledger
+        self.format = audio_format
+        ledger = self.ledger = Ledger(audio_format, stream_options["replay_seconds"])
         self.error: BaseException | None = None
         """What the stream ended with."""
         self.log_context: dict[str, object] = {
@@ -79,16 +90,17 @@ class Driver:
             events,
             provider=lambda: self._provider,
             sample_rate=ledger.format.sample_rate,
+            channel=channel,
             clock=self._loop.time,
             backlog=lambda: self.backlog,
             asked_at=lambda: self._flushes.asked_at if self._flushes else self._end_asked_at,
             on_overflow=self._on_overflow,
         )
-        self._events = events
+        self._on_end = on_end or events.close
         self._source: LedgerSource | None = None
         self._deadline: asyncio.Timeout | None = None
         self._orders: dict[int | None, TurnOrder] = {}
-        self._segment_ids = count()
+        self._segment_ids = segment_ids or count()
         self._requests: deque[Request] = deque()  # given to no runner, or not answered by one yet
         self._flushes = Flushes(self._orders, self.outbox, provider=lambda: self._provider, on_answered=self._answered)
         self.set_timeouts(stream_options)
@@ -129,6 +141,39 @@ class Driver:
     def backlog(self) -> float:
         """Seconds pushed and not taken by the provider's transport yet."""
         return max(self.ledger.end - self.ledger.sent, 0) / self.ledger.format.sample_rate
+
+    @property
+    def duration(self) -> float:
+        """Seconds pushed."""
+        return self.ledger.end / self.ledger.format.sample_rate
+
+    @property
+    def capacity_bytes(self) -> int:
+        """What may be unsettled at once."""
+        return self.ledger.capacity * self.ledger.format.frame_bytes
+
+    @property
+    def finals(self) -> list[SpeechEvent]:
+        """So far."""
+        return self.outbox.finals
+
+    @property
+    def request_id(self) -> str | None:
+        """The vendor's, of the connection in use."""
+        return self.outbox.request_id
+
+    @property
+    def usage(self) -> RecognitionUsage:
+        """So far."""
+        return self.outbox.usage
+
+    def measured(self) -> StreamTimings:
+        """So far."""
+        return self.outbox.measured()
+
+    def room_for(self, nbytes: int) -> bool:
+        """Whether so much can be pushed without dropping unsent audio."""
+        return self.ledger.room_for(nbytes)
 
     def push(self, data: bytes) -> None:
         """Takes audio; never blocks.
@@ -193,11 +238,11 @@ class Driver:
         self._flushes.timeout = stream_options["flush_timeout"]
         self._drain_timeout = stream_options["drain_timeout"]
 
-    async def update(self, settings: Resolved) -> None:
-        """Tells the member that serves of its settings; see :meth:`stt_core.stream.RecognizeStream.update_options`."""
+    async def update(self) -> None:
+        """Tells the member that serves that its settings have changed."""
         if self._ended or self._finished:
             raise self.closed_error()
-        update = OptionsUpdate(self._seal(), settings)
+        update = OptionsUpdate(self._seal(), self._members.current.settings)
         future = self._updates[update] = self._loop.create_future()
         self._ask(update)
         try:
@@ -385,7 +430,7 @@ class Driver:
         self.outbox.report_usage()
         self._finished = True
         self.error = self._abort or self.error or self._input_error
-        self._events.close(self.error)
+        self._on_end(self.error)
         self._room.set()
         self._flushes.close(self.closed_error)
         for future in self._updates.values():

@@ -134,8 +134,8 @@ class FallbackSTT(STT):
             list(members), chain=self._chain, on_failed=lambda member, error: self._failed(members[member], error)
         )
 
-    def _open_stream(self, members: Members, audio_format: AudioFormat | None) -> RecognizeStream:
-        stream = super()._open_stream(members, audio_format)
+    def _open_stream(self, make_members: Callable[[], Members], audio_format: AudioFormat | None) -> RecognizeStream:
+        stream = super()._open_stream(make_members, audio_format)
         for stt in self._stts:
             if is_local(stt.settings):
                 self._start(self._warm(stt))

@@ -29,6 +29,7 @@ class Outbox:
         events: where they go.
         provider: who says so, on events that do not say it themselves.
         sample_rate: of the audio as pushed.
+        channel: that all of it is about; ``None`` leaves what events say themselves.
         clock: seconds of the event loop.
         backlog: the seconds pushed and not sent, at any moment.
         asked_at: when the provider was asked for the finals that come next; ``None`` for those that come by themselves.
@@ -41,6 +42,7 @@ class Outbox:
         *,
         provider: Callable[[], str],
         sample_rate: int,
+        channel: int | None,
         clock: Callable[[], float],
         backlog: Callable[[], float],
         asked_at: Callable[[], float | None],
@@ -54,6 +56,7 @@ class Outbox:
         self._events = events
         self._provider = provider
         self._rate = sample_rate
+        self._channel = channel
         self._clock = clock
         self._backlog = backlog
         self._asked_at = asked_at
@@ -69,6 +72,10 @@ class Outbox:
         kind = event.type
         if event.provider is None:
             event.provider = self._provider()
+        if self._channel is not None:
+            event.channel = self._channel
+            for word in event.alternatives[0].words or () if event.alternatives else ():
+                word.channel = self._channel
         channel = event.channel
         if kind is _INTERIM:
             ticket = self._tickets.get(channel)
@@ -91,6 +98,7 @@ class Outbox:
     def announce(self, event: SpeechEvent) -> None:
         """Sends a status event."""
         event.provider = self._provider()
+        event.channel = self._channel
         if event.request_id is None:
             event.request_id = self.request_id
         self._send(event)

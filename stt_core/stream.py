@@ -15,11 +15,11 @@ from .channel import Channel
 from .driver import Driver
 from .errors import AudioError, SlowConsumerError, StreamClosedError, UnsupportedError
 from .events import RecognitionUsage, SpeechEvent, SpeechEventType, StreamTimings
-from .ledger import Ledger
 
 if TYPE_CHECKING:
     from .audio.frames import AudioData
     from .members import Members
+    from .split import SplitDriver
     from .transcript import Transcript
 
 __all__ = ["RecognizeStream"]
@@ -54,7 +54,7 @@ class RecognizeStream:
 
     def __init__(
         self,
-        members: Members,
+        make_members: Callable[[], Members],
         *,
         audio_format: AudioFormat | None,
         on_close: Callable[[RecognizeStream], None],
@@ -65,11 +65,12 @@ class RecognizeStream:
             raise UnsupportedError(
                 "stream() needs a running event loop: call it inside a coroutine, or use create_stt(...).sync()"
             ) from None
-        self._members = members
+        self._make_members = make_members
+        self._members = [make_members()]  # one for each channel that is recognised by itself
         self._on_close = on_close
         self._format = audio_format
         self._events: Channel[SpeechEvent] = Channel(RESERVE)
-        self._driver: Driver | None = None
+        self._driver: Driver | SplitDriver | None = None
         self._main: asyncio.Task[None] | None = None
         self._feeders: set[asyncio.Task[None]] = set()
         self._ended = False
@@ -82,17 +83,19 @@ class RecognizeStream:
         if audio_format is not None:
             self._start(audio_format)
 
-    def _start(self, audio_format: AudioFormat) -> Driver:
+    def _start(self, audio_format: AudioFormat) -> Driver | SplitDriver:
         self._format = audio_format
-        stream = self._members.current.settings.stream
-        driver = Driver(
-            self._members,
-            ledger=Ledger(audio_format, stream["replay_seconds"]),
-            events=self._events,
-            stream_options=stream,
-        )
+        first = self._members[0]
+        options = first.current.settings.stream
+        if options["channel_mode"] == "split" and audio_format.channels > 1:
+            from .split import SplitDriver
+
+            self._members += [self._make_members() for _ in range(1, audio_format.channels)]
+            driver = SplitDriver(self._members, audio_format=audio_format, events=self._events, stream_options=options)
+        else:
+            driver = Driver(first, audio_format=audio_format, events=self._events, stream_options=options)
         self._driver = driver
-        self._main = self._loop.create_task(driver.run(), name=f"stt stream to {self._members.current.name}")
+        self._main = self._loop.create_task(driver.run(), name=f"stt stream to {first.current.name}")
         return driver
 
     # -- audio in --------------------------------------------------------------------------------------------------
@@ -125,12 +128,12 @@ class RecognizeStream:
             StreamClosedError: as for :meth:`push_frame`, also while it waits.
         """
         driver, data = self._accept(frame)
-        ledger = driver.ledger
         # A part as long as everything that is kept would never find room.
-        size = min(ledger.format.bytes_for(SEND_SECONDS), ledger.capacity // 2 * ledger.format.frame_bytes)
+        size = min(driver.format.bytes_for(SEND_SECONDS), driver.capacity_bytes // 2)
+        size -= size % driver.format.frame_bytes
         for offset in range(0, len(data), size):
             part = data if len(data) <= size else data[offset : offset + size]
-            if not ledger.room_for(len(part)):
+            if not driver.room_for(len(part)):
                 await driver.wait_for_room(len(part))
             driver.push(part)
 
@@ -163,7 +166,7 @@ class RecognizeStream:
         except AudioError as error:
             self._fail_input(error)
 
-    def _accept(self, frame: AudioData) -> tuple[Driver, bytes]:
+    def _accept(self, frame: AudioData) -> tuple[Driver | SplitDriver, bytes]:
         driver = self._driver
         if driver is None:
             if self._ended or self._closed:
@@ -174,7 +177,7 @@ class RecognizeStream:
                     "or push AudioFrame(data, sample_rate)"
                 )
             driver = self._start(frame.format)
-        data = to_bytes(frame, driver.ledger.format)
+        data = to_bytes(frame, driver.format)
         if not self._sniffed and data:
             refuse_container(data)
             self._sniffed = True
@@ -250,26 +253,27 @@ class RecognizeStream:
             UnsupportedError: an option cannot change while a stream runs; nothing has changed.
             StreamClosedError: the stream is over.
         """
-        members = self._members
-        changed = members.changed(language, options)
-        settings = changed[members.all.index(members.current)]
+        changed = [(members, members.changed(language, options)) for members in self._members]
+        members, settings = changed[0][0], changed[0][1]
+        current = settings[members.all.index(members.current)]
         fixed = sorted(FIXED_OPTIONS.intersection(options))
-        if settings.family.capabilities.update == "none":
+        if current.family.capabilities.update == "none":
             fixed = sorted(set(options) - TIMEOUTS) + (["language"] if language is not None else [])
         if fixed:
             raise UnsupportedError(
-                f"{settings.provider.name} cannot change {', '.join(fixed)} while a stream runs: open a new one",
-                provider=settings.provider.name,
+                f"{current.provider.name} cannot change {', '.join(fixed)} while a stream runs: open a new one",
+                provider=current.provider.name,
             )
         driver = self._driver
         if self._ended or self._closed or (driver is not None and driver.finished):
             raise self._closed_error()
-        for member, each in zip(members.all, changed, strict=True):
-            member.change(each, told=driver is not None and member is members.current)
+        for members, settings in changed:
+            for member, each in zip(members.all, settings, strict=True):
+                member.change(each, told=driver is not None and member is members.current)
         if driver is not None:
-            driver.set_timeouts(settings.stream)
+            driver.set_timeouts(current.stream)
             if language is not None or set(options) - TIMEOUTS:
-                await driver.update(settings)
+                await driver.update()
 
     # -- events out ------------------------------------------------------------------------------------------------
 
@@ -314,14 +318,18 @@ class RecognizeStream:
             raise error
         if driver is None:
             return Transcript.from_finals([], duration=0.0)
-        duration = driver.ledger.end / driver.ledger.format.sample_rate
-        finals = [event.alternatives[0] for event in driver.outbox.finals]
-        return Transcript.from_finals(finals, duration=duration, request_id=driver.outbox.request_id)
+        finals = driver.finals
+        transcript = Transcript.from_finals(
+            [event.alternatives[0] for event in finals], duration=driver.duration, request_id=driver.request_id
+        )
+        for segment, event in zip(transcript.segments or (), finals, strict=True):
+            segment.channel = event.channel if segment.channel is None else segment.channel
+        return transcript
 
     @property
     def usage(self) -> RecognitionUsage:
         """Seconds of audio that the provider's transport accepted so far."""
-        return self._driver.outbox.usage if self._driver is not None else RecognitionUsage()
+        return self._driver.usage if self._driver is not None else RecognitionUsage()
 
     @property
     def finished(self) -> bool:
@@ -333,7 +341,7 @@ class RecognizeStream:
         """How fast the stream was so far."""
         if self._driver is None:
             return StreamTimings()
-        return self._driver.outbox.measured()
+        return self._driver.measured()
 
     # -- life ------------------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from .registry import get_provider, resolve, resolve_credentials
 from .stream import RecognizeStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -174,6 +174,10 @@ class STT(abc.ABC):
         deadline = asyncio.timeout(timeout)
         try:
             async with deadline:
+                if settings.stream["channel_mode"] == "split":
+                    from .split import recognize_channels
+
+                    return await recognize_channels(source, settings, self.recognize_audio)
                 if not self.uses_jobs(settings):
                     return await self.recognize_audio(source, settings)
                 job = await self._submit(source, settings)
@@ -328,11 +332,8 @@ class STT(abc.ABC):
             UnsupportedError: no event loop is running.
         """
         self._check_open()
-        members = self._serving(language, options)
-        if members.current.settings.stream["channel_mode"] == "split":
-            raise UnsupportedError("channel_mode=split is not available yet; several channels are mixed to one")
         audio_format = None if sample_rate is None else AudioFormat(sample_rate, channels, encoding)
-        stream = self._open_stream(members, audio_format)
+        stream = self._open_stream(lambda: self._serving(language, options), audio_format)
         if source is not None:
             stream.feed(source)
         return stream
@@ -341,10 +342,14 @@ class STT(abc.ABC):
         settings = self._settings.with_options(language=language, **options)
         return Members([Member(settings, self.create_runner)])
 
-    def _open_stream(self, members: Members, audio_format: AudioFormat | None) -> RecognizeStream:
-        for member in members.all:
-            _ = member.runner  # what is wrong with it is the caller's to know, and not the stream's to find out
-        stream = RecognizeStream(members, audio_format=audio_format, on_close=self._streams.discard)
+    def _open_stream(self, make_members: Callable[[], Members], audio_format: AudioFormat | None) -> RecognizeStream:
+        def made() -> Members:
+            members = make_members()
+            for member in members.all:
+                _ = member.runner  # what is wrong with it is the caller's to know, and not the stream's to find out
+            return members
+
+        stream = RecognizeStream(made, audio_format=audio_format, on_close=self._streams.discard)
         self._streams.add(stream)
         return stream
 
@@ -449,8 +454,7 @@ class STT(abc.ABC):
 
         if self.uses_jobs(settings):
             return await (await self._submit(audio, settings)).wait()
-        members = Members([Member(settings, self.create_runner)])
-        async with self._open_stream(members, None) as stream:
+        async with self._open_stream(lambda: Members([Member(settings, self.create_runner)]), None) as stream:
             stream.feed(decoded(audio.open, None))
             return await stream.transcript()
 

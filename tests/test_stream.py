@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stt_core.audio.frames import AudioFrame
+from stt_core.driver import Driver
 from stt_core.errors import (
     AudioError,
     AuthenticationError,
@@ -544,7 +545,9 @@ async def test_memory_stays_flat_in_silence() -> None:
     async with opened(ScriptedSTT([]), replay_seconds=10) as stream:
         for _ in range(3600):
             await stream.send_frame(quiet(1.0))
-        ledger = stream._driver.ledger  # type: ignore[union-attr]  # pyright: ignore[reportPrivateUsage]
+        driver = stream._driver  # pyright: ignore[reportPrivateUsage]
+        assert isinstance(driver, Driver)
+        ledger = driver.ledger
         assert ledger.end - ledger.base <= 10 * RATE
         assert len(stream._events) < 10  # pyright: ignore[reportPrivateUsage]
 
