@@ -127,13 +127,15 @@ class Api:
         Raises:
             STTError: as :meth:`stt_core.transport.http.HttpClient.request`.
         """
-        signed = await self.headers(settings)
-        for attempt in (1, 2):
+        jwt = self._credentials.mode == "jwt"
+        for last in (not (jwt and again), True):
+            key_number = self._temporary(settings).number if jwt else 0
             try:
+                # No local name for the headers: error trackers send those of frames home.
                 return await self._http().request(
                     method,
                     self.url(path, settings),
-                    headers={**(headers or {}), **signed},
+                    headers={**(headers or {}), **await self.headers(settings)},
                     params=params,
                     form=form,
                     timeout=settings.stt["request_timeout"] or seconds,
@@ -141,11 +143,10 @@ class Api:
                     max_body=MAX_RESULT,
                 )
             except AuthenticationError:
-                if attempt == 2 or self._credentials.mode != "jwt" or not again:
+                if last:
                     raise
-            self._temporary(settings).drop(signed["Authorization"].removeprefix("Bearer "))
-            signed = await self.headers(settings)
-        raise AssertionError  # the second attempt has returned or raised
+            self._temporary(settings).drop(key_number)
+        raise AssertionError  # the last attempt has returned or raised
 
     async def aclose(self) -> None:
         """Stops asking for keys."""
@@ -155,21 +156,20 @@ class Api:
     def _temporary(self, settings: Resolved) -> TemporaryKeys:
         ttl = cast("int", settings.options.get("ttl", DEFAULT_TTL))
         client_ref = cast("str | None", settings.options.get("client_ref"))
-        where = self._management_url(settings)
-        key = (where, ttl, client_ref)
+        key = (self._management_url(settings), ttl, client_ref)
         if key not in self._keys:
             if len(self._keys) >= MAX_USERS:
                 del self._keys[next(iter(self._keys))]
             request: KeyRequest = {"ttl": ttl}
             if client_ref is not None:
                 request["client_ref"] = client_ref
-            self._keys[key] = TemporaryKeys(lambda: self._mint(where, request), ttl)
+            self._keys[key] = TemporaryKeys(lambda: self._mint(settings, request), ttl)
         return self._keys[key]
 
-    async def _mint(self, where: str, request: KeyRequest) -> str:
+    async def _mint(self, settings: Resolved, request: KeyRequest) -> str:
         response = await self._http().request(
             "POST",
-            where + API_KEYS_PATH,
+            self._management_url(settings) + API_KEYS_PATH,
             headers={"Authorization": f"Bearer {await self._credentials.api_key()}"},
             params=[("type", KEY_TYPE)],
             json=request,

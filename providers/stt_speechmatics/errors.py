@@ -56,28 +56,27 @@ class Refusal:
 
 def read_refusal(status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
     """The refusal in any of its shapes: ``code``, ``error``, ``detail``; on premises only ``detail``; or HTML."""
-    text = without_secrets(body.decode("utf-8", "replace").strip())
+    text = body.decode("utf-8", "replace").strip()
+    shown = without_secrets(text)[:MAX_QUOTED]
     request_id = headers.get(REQUEST_ID_HEADER)
     try:
         document = parse(text)
     except ProtocolError:
-        said = "" if text.startswith("<") else text[:MAX_QUOTED]
-        return Refusal(status, said, request_id=request_id, body=text[:MAX_QUOTED] or None)
-    error, detail = document.get("error"), document.get("detail")
-    return Refusal(
-        status,
-        error if isinstance(error, str) else "",
-        detail if isinstance(detail, str) else "",
-        request_id=request_id,
-        body=text[:MAX_QUOTED],
-    )
+        return Refusal(status, "" if text.startswith("<") else shown, request_id=request_id, body=shown or None)
+    return Refusal(status, _said(document, "error"), _said(document, "detail"), request_id, shown)
+
+
+def _said(document: Mapping[str, object], name: str) -> str:
+    value = document.get(name)
+    return without_secrets(value)[:MAX_QUOTED] if isinstance(value, str) else ""
 
 
 _TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
-_URL = re.compile(r"(https?://)([^\s/@\"']*@)?([^\s?#\"']*)(\?[^\s\"']*)?")
+_BEARER = re.compile(r"\b(Bearer)\s+[^\s\"'\\,]+", re.IGNORECASE)
+_URL = re.compile(r"(https?://)([^\s/@\"']*@)?([^\s?#\"'\\]*)(\?[^\s\"'\\]*)?")
 
 
 def without_secrets(text: str) -> str:
-    """Without what servers quote and logs must not have: temporary keys, and what signs the URL of a recording."""
-    text = _TOKEN.sub("***", text)
+    """Without what servers repeat and logs must not have: keys, and what opens the URL of a recording."""
+    text = _BEARER.sub(r"\1 ***", _TOKEN.sub("***", text))
     return _URL.sub(lambda url: f"{url[1]}{url[3]}{'?***' if url[4] else ''}", text)

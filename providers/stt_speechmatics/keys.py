@@ -24,6 +24,9 @@ class TemporaryKeys:
         mint: asks for another one.
         ttl: seconds that one is good for.
         clock: seconds.
+
+    Attributes:
+        number: of the key in use; it counts those that were minted.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class TemporaryKeys:
         self._mint = mint
         self._ttl = ttl
         self._clock = clock
+        self.number = 0
         self._key = ""
         self._until = float("-inf")
         self._minting: asyncio.Task[str] | None = None
@@ -58,9 +62,9 @@ class TemporaryKeys:
                 raise StreamClosedError("the STT was closed while a key was asked for") from None
             raise
 
-    def drop(self, key: str) -> None:
-        """Says that the server does not take this key any more."""
-        if key == self._key:
+    def drop(self, number: int) -> None:
+        """Says that the server does not take the key of this number, or one before it, any more."""
+        if number >= self.number:
             self._until = float("-inf")
 
     async def aclose(self) -> None:
@@ -73,6 +77,7 @@ class TemporaryKeys:
         started = self._clock()
         self._key = await self._mint()
         self._until = started + self._ttl
+        self.number += 1
         _log.debug("speechmatics: a temporary key for %g s was minted", self._ttl)
         return self._key
 

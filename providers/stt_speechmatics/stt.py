@@ -156,6 +156,7 @@ class SpeechmaticsSTT(STT):
                 **options,
             )
         except STTError as error:
+            audio = None
             _forget(error, options)
             raise
 
@@ -183,6 +184,7 @@ class SpeechmaticsSTT(STT):
                 **options,
             )
         except STTError as error:
+            audio = None
             _forget(error, options)
             raise
 
