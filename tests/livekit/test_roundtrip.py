@@ -277,7 +277,7 @@ async def server() -> AsyncGenerator[Server]:
 
 @pytest.mark.parametrize(
     "model",
-    ["deepgram/nova-3", "deepgram/flux-general", "speechmatics/linden-1", "xai/stt-1", "a/new-one"],
+    ["deepgram/nova-3", "deepgram/flux-general", "cartesia/ink-2", "speechmatics/linden-1", "xai/stt-1", "a/new-one"],
 )
 @settings(max_examples=20, deadline=None)
 @given(script=scripts())

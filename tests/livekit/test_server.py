@@ -413,6 +413,7 @@ async def test_messages_that_are_not_known_are_passed_over() -> None:
         create(NEW, extra=["keyterm"]),
         create(NEW, "deepgram/nova-3", extra={"endpointing": "soon"}),
         create(NEW, "deepgram/flux-general", extra={"eot_threshold": 1.5}),
+        create(NEW, "deepgram/flux-general", extra={"eager_eot_threshold": 0.9, "eot_threshold": 0.5}),
         create(NEW, "speechmatics/enhanced", extra={"max_delay": 0.1}),
         create(NEW, "openai/gpt-live-transcribe"),
         create({**NEW, "model": 3}),
@@ -483,7 +484,7 @@ async def test_settings_that_are_right_are_taken() -> None:
         create(NEW, "assemblyai/universal-streaming", extra={"keyterms_prompt": ["Kotoba"], "inactivity_timeout": 30}),
         create(NEW, "xai/stt-1", extra={"diarize": True, "endpointing": 5000, "interim_results": None}),
         create(NEW, "openai/gpt-live-transcribe", sample_rate="24000", extra={"keywords": ["Kotoba"]}),
-        create(NEW, "someone/else", extra={"anything": [1, 2]}),
+        create(NEW, "someone/else", extra={"anything": [1, 2], "gateway_timeout": "none"}),
         create({**NEW, "fallback": {"models": [{"model": "xai/stt-1", "extra": None}, {"model": "deepgram"}]}}),
     ]
     async with serving() as server:
