@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import io
 import json
 import tracemalloc
 from collections.abc import AsyncGenerator, Mapping
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import aiohttp
+import numpy as np
 import pytest
 
 from stt_core.audio.frames import AudioFormat
@@ -25,6 +28,8 @@ from stt_kotoba.replies import job_segments, language_code, one_shot_words
 
 if TYPE_CHECKING:
     from stt_core.stt import STT
+
+soundfile = importlib.import_module("soundfile")  # it ships no types
 
 RATE = 8000
 SECOND = bytes(2 * RATE)
@@ -216,6 +221,17 @@ async def test_words_and_what_is_between_them_are_the_text() -> None:
         {"text": " ", "type": "spacing", "start": 0.4, "end": 0.4, "speaker_id": None},
     ]
     assert "".join(cast("str", word["text"]) for word in words) == answer.json["text"] == "book a table for two"
+
+
+@pytest.mark.parametrize("container", ["WAV", "FLAC", "OGG", "MP3"])
+async def test_containers_are_uploaded_as_they_are(container: str) -> None:
+    """Whatever the server can decode; its name tells nothing."""
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(3 * RATE, np.int16), RATE, format=container)
+    async with serving() as server:
+        answer = await server.post(ONE_SHOT, file.getvalue())
+    assert answer.json["text"] == "book a table for two"
+    assert answer.json["audio_duration_secs"] == pytest.approx(3.0, abs=0.2)
 
 
 async def test_a_probability_is_not_made_up() -> None:
