@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -11,9 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from stt_core.cli import main
+from stt_core.cli.sources import played
+from stt_core.testing.clock import virtual_time
 
 if TYPE_CHECKING:
     from .conftest import Start
@@ -28,6 +32,26 @@ def test_a_file_is_streamed_to_its_end(
     """Finals come on lines of their own; in a pipe there are no interims, and stderr is silent."""
     assert main(["stream", recording("call.wav", 1.2), "-m", script("turn the light on")]) == 0
     assert capsys.readouterr() == ("turn the light on\n", "")
+
+
+def test_a_file_is_played_at_the_pace_of_speech(recording: Recording) -> None:
+    """No sample comes before it would have been spoken, and none much later, whoever takes the time between."""
+    path = Path(recording("call.wav", 2.0))
+
+    @virtual_time
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+        start, heard = loop.time(), 0
+        source = played(path)
+        with source.open:
+            async for piece in source.audio:
+                assert isinstance(piece, np.ndarray)
+                heard += len(piece)
+                assert 0 <= loop.time() - start - heard / 8000 < 0.03
+                await asyncio.sleep(0.02)
+        assert heard == 16000
+
+    play()
 
 
 def test_broken_audio_is_a_failed_recognition(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

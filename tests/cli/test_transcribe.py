@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -147,6 +148,8 @@ def test_no_more_results_wait_than_are_bounded(recording: Recording, start: Star
     process = start("transcribe", *files, *FAKE, "-j", "2")
     assert process.stderr
     until(process.stderr.readline, "7.wav: 2.0 s of audio")
+    with pytest.raises(subprocess.TimeoutExpired):  # time enough for a dozen more, if they were begun
+        process.wait(0.5)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
     assert "stt: stopped: 24 of 31 files are not transcribed\n" in err
