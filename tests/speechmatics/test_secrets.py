@@ -15,6 +15,7 @@ from stt_core.errors import ConfigError, STTError
 from stt_core.factory import create_stt
 from stt_core.testing.clock import virtual_time
 from stt_core.testing.faults import Answer, CutResponse, CutUpload, Exchange, HttpPlan, Refuse, ScriptedServer, Status
+from stt_core.transport.http import HttpResponse
 
 if TYPE_CHECKING:
     from stt_core.stt import STT
@@ -133,6 +134,7 @@ async def everything(stt: STT) -> list[STTError]:
         stt.prewarm,
         client.usage,
         lambda: client.job_log("job1"),
+        lambda: client.request("GET", "/usage"),
     ]
     errors: list[STTError] = []
     for work in works:
@@ -142,7 +144,7 @@ async def everything(stt: STT) -> list[STTError]:
             check_error(error)
             errors.append(error)
         else:
-            assert isinstance(found, dict | str) or not leaks(repr(found))  # the vendor's own, as it is
+            assert isinstance(found, dict | str | HttpResponse) or not leaks(repr(found))  # the vendor's own, as it is
         assert not leaks(repr(stt), repr(job), repr(stt.settings), repr(vars(stt)))
     return errors
 
