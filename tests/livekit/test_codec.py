@@ -17,7 +17,7 @@ from stt_core.errors import BadRequestError, ProtocolError, ServerError
 from stt_core.events import SpeechData, SpeechEvent, SpeechEventType
 from stt_core.registry import resolve
 from stt_core.transcript import Transcript
-from stt_core.transport.codec import Acknowledged, Failed, Finished, Finishing, Opened, Reply
+from stt_core.transport.codec import Acknowledged, Failed, Finished, Finishing, IdlePolicy, Opened, Reply
 from stt_livekit.codec import GatewayCodec, Habits
 
 if TYPE_CHECKING:
@@ -205,6 +205,16 @@ def test_audio_flush_and_end() -> None:
     assert json.loads(at.audio(b"\1\2")) == {"type": "input_audio", "audio": base64.b64encode(b"\1\2").decode()}
     assert sent([*at.flush(), *at.end()]) == [{"type": "session.finalize"}, {"type": "session.finalize"}]
     assert at.keep_alive() is None
+
+
+def test_how_upstream_providers_are_treated() -> None:
+    """AssemblyAI takes no backlog faster than it was spoken; who finds turns is sent the silence inside one."""
+    assert codec("livekit/assemblyai").policy.max_pace == 1.0
+    assert codec().policy.max_pace == 1.5
+    for model in ("cartesia/ink-2", "deepgram/flux-general"):
+        assert codec(f"livekit/{model}").policy.idle == IdlePolicy(0.5, silence=0.5, only_in_turn=True)
+    assert codec().policy.idle == IdlePolicy(5.0, silence=0.1)
+    assert codec().policy.ready == "handshake", "LiveKit's client does not wait for `session.created` either"
 
 
 # -- updates: section 1.2 ------------------------------------------------------------------------------------------
