@@ -26,6 +26,10 @@ __all__ = ["Api", "is_on_prem"]
 REQUEST_SECONDS = 300.0
 """What a request may take by the vendor's own client. Uploads get more, by their size."""
 
+QUESTION_SECONDS = 30.0
+"""What asking after a job may take. The vendor's client would wait for a server that is gone as for any other answer,
+and whoever waits for the job with it."""
+
 MAX_RESULT = 256 << 20
 """Bytes of an answer; the transcript of a day has about 50 million."""
 

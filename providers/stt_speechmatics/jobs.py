@@ -19,7 +19,7 @@ from stt_core.errors import (
 )
 from stt_core.jobs import JobBackend, JobInfo, JobState, JobStatus, Polling
 
-from .api import REQUEST_SECONDS, Api, is_on_prem
+from .api import QUESTION_SECONDS, REQUEST_SECONDS, Api, is_on_prem
 from .configured import configured
 from .errors import without_secrets
 from .logs import log_of
@@ -94,7 +94,7 @@ class SpeechmaticsJobs(JobBackend):
     async def info(self, job_id: str, settings: Resolved) -> JobInfo:
         """What the server tells; it tells nothing of one that has expired (``JobExpiredError``)."""
         wait = settings.options.get("wait", 0)
-        seconds = REQUEST_SECONDS + (wait if isinstance(wait, int) else 0)
+        seconds = QUESTION_SECONDS + (wait if isinstance(wait, int) else 0)
         params = [] if is_on_prem(settings) else [("wait", str(wait))]
         response = await self._get(job_id, job_path(job_id), settings, params=params, seconds=seconds)
         return read_job(object_of(parse(response.body), "job"), job_id)

@@ -35,7 +35,7 @@ from stt_core.errors import (
 from stt_core.factory import create_stt
 from stt_core.jobs import JobStatus
 from stt_core.testing.clock import virtual_time
-from stt_core.testing.faults import BAD_GATEWAY, Answer, Exchange, HttpPlan, ScriptedServer, Status
+from stt_core.testing.faults import BAD_GATEWAY, Answer, BlackHole, Exchange, HttpPlan, ScriptedServer, Status
 
 if TYPE_CHECKING:
     from stt_core.stt import STT
@@ -338,6 +338,19 @@ async def test_one_failed_poll_does_not_end_the_wait() -> None:
         transcript = await stt.recognize(WAV)
     assert transcript.text
     assert len(server.requests) == 6
+
+
+@virtual_time
+async def test_a_server_that_is_gone_is_asked_again() -> None:
+    """Before anybody would think that the job takes so long; `request_timeout` says otherwise."""
+    clock = asyncio.get_running_loop().time
+    async with vendor(plan={0: [BlackHole()]}, wait=5) as (stt, _):
+        assert (await stt.job("k3v9m2p0qz").status()).state == "done"
+        assert 35 < clock() < 36
+    async with vendor(plan={0: [BlackHole()]}, request_timeout=2) as (stt, _):
+        started = clock()
+        assert (await stt.job("k3v9m2p0qz").status()).state == "done"
+        assert 2 < clock() - started < 3
 
 
 @virtual_time

@@ -120,6 +120,19 @@ async def test_an_upload_that_is_cut_is_made_again(after: int, how: Literal["res
     assert WAV.read_bytes() in bytes(server.requests[3].body)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 3000), st.sampled_from(["reset", "eof"]))
+def test_wherever_it_is_cut(after: int, how: Literal["reset", "eof"]) -> None:
+    """In the config, between the parts, in the audio, at its end."""
+
+    async def run() -> None:
+        async with account({0: [CutUpload(after, how)]}) as (stt, behind, _):
+            assert (await stt.submit(("memo.wav", b"RIFF" + bytes(2000)))).id == "job1"
+        assert len(behind.configs) == 1
+
+    virtual_time_run(run())
+
+
 @virtual_time
 @pytest.mark.parametrize("fault", [BAD_GATEWAY, Status(500), Status(504, "<html>late</html>"), Refuse()])
 async def test_a_gateway_that_fails_may_have_passed_the_job_on(fault: Any) -> None:
