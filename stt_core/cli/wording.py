@@ -48,10 +48,12 @@ def needs_of(provider: Provider) -> str:
     """What a provider needs in the environment; variables of the same meaning stand for each other."""
     meanings: dict[str, list[EnvVar]] = {}
     for env in provider.env:
-        if env.required:
+        if env.required or env.meaning in ("api_key", "api_secret"):
             meanings.setdefault(env.meaning, []).append(env)
     return ", ".join(
-        f"{' or '.join(env.name for env in same)} ({'is set' if any(map(is_set, same)) else 'is not set'})"
+        f"{' or '.join(env.name for env in same)} "
+        f"({'is set' if any(map(is_set, same)) else 'is not set'}"
+        f"{'' if any(env.required for env in same) else ', not always needed'})"
         for same in meanings.values()
     )
 
@@ -66,10 +68,15 @@ def said(declared: Capabilities | Carries) -> Iterator[str]:
 
 
 def explained(options: OptionsType) -> Iterator[tuple[str, str]]:
-    """The options of a TypedDict: what each does, takes, and is by default."""
-    for option in fields(options).values():
+    """The options of a TypedDict: what each does, takes, and is by default; then those inside it."""
+    return _explained(fields(options), "")
+
+
+def _explained(options: Mapping[str, OptionField], indent: str) -> Iterator[tuple[str, str]]:
+    for option in options.values():
         default = "" if option.default is None else f"  [default: {option.default}]"
-        yield option.name, f"{option.doc} It takes {option.accepts}.{default}"
+        yield f"{indent}{option.name}", f"{option.doc} It takes {option.accepts}.{default}"
+        yield from _explained(option.fields, f"{indent}  ")
 
 
 def portables(family: ModelFamily) -> Iterator[tuple[str, str]]:

@@ -29,7 +29,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "socket", refuse)
     monkeypatch.setenv("COLUMNS", "1000")
     monkeypatch.setenv("LAB_URL", "https://user:a-very-secret-key@lab.example")
-    for name in ("LAB_KEY", "OLD_LAB_KEY"):
+    for name in ("LAB_KEY", "OLD_LAB_KEY", "LAB_SECRET"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -56,7 +56,7 @@ def test_what_a_string_comes_to(capsys: Capture) -> None:
     assert facts["provider"] == "lab: A laboratory."
     assert facts["model"] == "alpha-2 (of alpha): The first."
     assert facts["language"] == "zh, which is cmn for lab alpha"
-    assert facts["needs"] == "LAB_KEY or OLD_LAB_KEY (is not set)"
+    assert facts["needs"] == "LAB_KEY or OLD_LAB_KEY (is not set), LAB_SECRET (is not set, not always needed)"
     assert facts["goes to"] == "the URL in LAB_URL"
 
 
@@ -70,6 +70,7 @@ def test_what_is_left_open(capsys: Capture) -> None:
         "hints": "none",
         "who": "not sent",
         "pin": "not sent",
+        "frame": "not sent",
     }
     assert found["The framework's options by default"]["connect_timeout"] == "10.0 s"
     assert found["The framework's options by default"]["proxy"].startswith("HTTPS_PROXY, ")
@@ -87,7 +88,7 @@ def test_what_portable_options_turn_into(capsys: Capture) -> None:
         "speed": "2.0 s",
         "connect_timeout": "3.0 s",
     }
-    assert found["Its own options by default"].keys() == {"pin"}
+    assert found["Its own options by default"].keys() == {"pin", "frame"}
     assert "connect_timeout" not in found["The framework's options by default"]
     assert found["Portable options not given"]["profanity_filter"] == "not supported"
 
@@ -131,7 +132,7 @@ def test_what_a_swap_costs(capsys: Capture) -> None:
         "words": "there are no words one by one",
         "confidence": "nothing says how sure it is",
         "times": "results have no times",
-        "own options": "who, pin",
+        "own options": "who, pin, frame",
     }
     assert found["Gained"] == {
         "turns": "finds the ends of turns",

@@ -24,7 +24,8 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "90")
     monkeypatch.setenv("OLD_LAB_KEY", "a-very-secret-key")
     monkeypatch.setenv("LAB_KEY", "  ")
-    monkeypatch.delenv("LAB_URL", raising=False)
+    for name in ("LAB_SECRET", "LAB_URL"):
+        monkeypatch.delenv(name, raising=False)
 
 
 def test_all_are_listed_with_what_they_need(capsys: Capture) -> None:
@@ -33,7 +34,7 @@ def test_all_are_listed_with_what_they_need(capsys: Capture) -> None:
     out, err = capsys.readouterr()
     assert all(f"\n  {name} " in f"\n{out}" for name in providers())
     assert "A laboratory. Models: alpha-1, alpha-2, beta-1." in out
-    assert " lab LAB_KEY or OLD_LAB_KEY (is set)" in " ".join(out.split())
+    assert " lab LAB_KEY or OLD_LAB_KEY (is set), LAB_SECRET (is not set, not always needed)" in " ".join(out.split())
     assert "secret" not in out
     assert err == ""
 
@@ -71,6 +72,7 @@ def test_one_is_told_whole(capsys: Capture) -> None:
         "profanity_filter not supported",
         "speed How fast. It takes a number from 0.5 to 2 (s). [default: 1.0]",
         "hints What to listen for. It takes a list, each item text. [default: none]",
+        "frame What is around it. It takes a mapping (JSON in a config string). width How wide. It takes a whole",
         "lab, beta: The second.",
         "works as local",
         "connect_timeout How long the provider may take until it is ready for audio.",
@@ -152,6 +154,7 @@ def test_the_document_keeps_its_form(capsys: Capture) -> None:
         "environment": [
             {"name": "LAB_KEY", "meaning": "api_key", "required": True, "doc": "From the laboratory.", "set": False},
             {"name": "OLD_LAB_KEY", "meaning": "api_key", "required": True, "doc": "", "set": True},
+            {"name": "LAB_SECRET", "meaning": "api_secret", "required": False, "doc": "", "set": False},
             {"name": "LAB_URL", "meaning": "base_url", "required": False, "doc": "", "set": False},
         ],
     }
@@ -185,5 +188,6 @@ def test_the_document_keeps_its_form(capsys: Capture) -> None:
         "fields": [],
     }
     assert alpha["options"][3]["secret"]
+    assert [inner["name"] for inner in alpha["options"][4]["fields"]] == ["width"]
     assert (beta["kind"], beta["portable"]["keyterms"]) == ("local", {"option": "keyterms"})
     assert "proxy" in beta["refuses"]

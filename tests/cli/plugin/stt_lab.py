@@ -9,6 +9,12 @@ from stt_core.options import Default, Doc, Range, Secret, Unit
 from stt_core.provider import Always, Capabilities, Carries, EnvVar, ModelFamily, Provider
 
 
+class Inner(TypedDict, total=False):
+    """What stands inside an option."""
+
+    width: Annotated[int, Doc("How wide.")]
+
+
 class AlphaOptions(TypedDict, total=False):
     """What alpha takes."""
 
@@ -16,6 +22,7 @@ class AlphaOptions(TypedDict, total=False):
     hints: Annotated[list[str], Doc("What to listen for."), Default(None, "none")]
     who: Annotated[str, Doc("Who is told apart.")]
     pin: Annotated[str, Secret(), Doc("A number of yours.")]
+    frame: Annotated[Inner, Doc("What is around it.")]
 
 
 class BetaOptions(TypedDict, total=False):
@@ -64,6 +71,7 @@ PROVIDER = Provider(
     env=(
         EnvVar("LAB_KEY", "api_key", required=True, doc="From the laboratory."),
         EnvVar("OLD_LAB_KEY", "api_key", required=True),
+        EnvVar("LAB_SECRET", "api_secret"),
         EnvVar("LAB_URL", "base_url"),
     ),
     doc="A laboratory.",
