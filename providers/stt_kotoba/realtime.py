@@ -69,10 +69,10 @@ class _Piece:
 class RealtimeCodec:
     """One session.
 
-    Deltas continue each other until ``completed`` has the whole turn, or ``committed`` has not: then the deltas are the
-    final. All audio before ``audio_processed_ms`` is transcribed for good, so that a connection which is lost in the
-    middle of a turn costs nothing of what was heard: :meth:`leave` makes a final of it, and the next connection goes on
-    behind it. There is nothing like a flush but the end: ``commit``, and another session.
+    Deltas continue each other until ``completed`` has the whole turn, or ``committed`` comes without: then the deltas
+    are the final. All audio before ``audio_processed_ms`` is transcribed for good, so that a connection which is lost
+    in the middle of a turn costs nothing of what was heard: :meth:`leave` makes a final of it, and the next connection
+    goes on behind it. There is nothing like a flush but the end: ``commit``, and another session.
 
     Args:
         settings: of the stream.
@@ -96,8 +96,9 @@ class RealtimeCodec:
         )
         self._sent = 0  # bytes
         self._worked = False  # whether an answer has shown that the settings are accepted
-        self._open: list[_Piece] = []
         self._processed: float | None = None
+        self._known: _Piece | None = None  # the deltas before that
+        self._open: list[_Piece] = []  # those behind it
         self._last: str | None = None  # the last character of the last final; None: there is none
 
     # -- to the server -----------------------------------------------------------------------------------------------
@@ -174,18 +175,12 @@ class RealtimeCodec:
 
     def leave(self) -> Sequence[Incoming]:
         """What is to be said once the connection is gone: a final of what will not be heard again, and the rest."""
-        known = 0
-        for piece in self._open:
-            if self._processed is None or piece.end is None or piece.end > self._processed:
-                break
-            known += 1
-        if not known:
+        if self._known is None:
             return ()
-        rest = self._open[known:]
-        del self._open[known:]
+        rest, self._open = self._open, []
         events = self._final("", None, None, None)
         self._open = rest
-        return (*events, *self._interim())
+        return (*events, *self._interim(None))
 
     def _delta(self, fields: Mapping[str, object]) -> Sequence[Incoming]:
         text = text_of(fields, "delta")
@@ -195,18 +190,28 @@ class RealtimeCodec:
             processed = start  # half of it would be heard again, and the other half not
         if text:
             self._open.append(_Piece(text, start, processed if end is None else end))
-        interim = self._interim(fields) if text else ()
-        if processed is None or processed <= (self._processed or 0.0):
-            return interim
-        self._processed = processed
-        return (*interim, Settled(processed))
+        settled: Sequence[Incoming] = ()
+        if processed is not None and processed > (self._processed or 0.0):
+            self._processed = processed
+            self._collect_known(processed)
+            settled = (Settled(processed),)
+        # The text first, then that it will not be heard again.
+        return (*(self._interim(fields) if text else ()), *settled)
 
-    def _interim(self, raw: Mapping[str, object] | None = None) -> Sequence[Incoming]:
-        text = "".join(piece.text for piece in self._open)
+    def _collect_known(self, processed: float) -> None:
+        while self._open and self._open[0].end is not None and self._open[0].end <= processed:
+            piece, before = self._open.pop(0), self._known
+            self._known = piece if before is None else _Piece(before.text + piece.text, before.start, piece.end)
+
+    def _interim(self, raw: Mapping[str, object] | None) -> Sequence[Incoming]:
+        pieces = self._pieces()
+        text = "".join(piece.text for piece in pieces)
         if not text.strip() or self.settings.options.get("interim_results") is False:
             return ()
-        data = self._data(text, self._open[0].start, self._open[-1].end, raw)
-        return (SpeechEvent(_INTERIM, (data,)),)
+        return (SpeechEvent(_INTERIM, (self._data(text, pieces[0].start, pieces[-1].end, raw),)),)
+
+    def _pieces(self) -> Sequence[_Piece]:
+        return self._open if self._known is None else [self._known, *self._open]
 
     def _completed(self, fields: Mapping[str, object]) -> Sequence[Incoming]:
         start, end = self._seconds(fields, "start_ms"), self._seconds(fields, "end_ms")
@@ -215,7 +220,7 @@ class RealtimeCodec:
     def _final(
         self, text: str, start: float | None, end: float | None, raw: Mapping[str, object] | None
     ) -> Sequence[Incoming]:
-        pieces, self._open = self._open, []
+        pieces, self._open, self._known = self._pieces(), [], None
         if not text.strip():
             text = "".join(piece.text for piece in pieces)  # deltas are not taken back
         if not text.strip():
