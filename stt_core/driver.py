@@ -27,6 +27,7 @@ from .errors import (
 from .events import AudioSpan, SpeechEvent, SpeechEventType
 from .flushes import Flushes
 from .ledger import Ledger
+from .metrics import Meter
 from .outbox import Outbox
 from .runner import EndOfInput, FlushRequest, OptionsUpdate, ReconnectRequested
 from .turns import TurnOrder
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from .events import RecognitionUsage, StreamTimings
     from .ledger import Span
     from .members import Members
+    from .metrics import MetricsCallback
     from .options import StreamSettings
     from .progress import ProgressWatch
     from .runner import Runner
@@ -61,6 +63,7 @@ class Driver:
         channel: that it is all about, of a stream whose channels are apart.
         segment_ids: where the ids of segments come from, when several drivers share them.
         on_end: called once, with what it ended with; by default it closes ``events``.
+        on_metrics: see :mod:`stt_core.metrics`.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Driver:
         channel: int | None = None,
         segment_ids: Iterator[int] | None = None,
         on_end: Callable[[BaseException | None], None] | None = None,
+        on_metrics: MetricsCallback | None = None,
     ) -> None:
         self.format = audio_format
         ledger = self.ledger = Ledger(audio_format, stream_options["replay_seconds"])
@@ -86,6 +90,16 @@ class Driver:
         self._log = logging.LoggerAdapter(logger, self.log_context)
         self._members = members
         self._loop = asyncio.get_running_loop()
+        self._meter: Meter | None = None
+        if on_metrics is not None:
+            self._meter = Meter(
+                on_metrics,
+                stream_id=str(self.log_context["stream_id"]),
+                channel=channel,
+                serving=lambda: members.current.settings,
+                pushed=lambda: self.duration,
+                first_text=lambda: self.outbox.timings.first_interim,
+            )
         self.outbox = Outbox(
             events,
             provider=lambda: self._provider,
@@ -93,6 +107,7 @@ class Driver:
             channel=channel,
             clock=self._loop.time,
             backlog=lambda: self.backlog,
+            meter=self._meter,
             asked_at=lambda: self._flushes.asked_at if self._flushes else self._end_asked_at,
             on_overflow=self._on_overflow,
         )
@@ -430,6 +445,8 @@ class Driver:
         self.outbox.report_usage()
         self._finished = True
         self.error = self._abort or self.error or self._input_error
+        if self._meter is not None:
+            self._meter.end(self.error)
         self._on_end(self.error)
         self._room.set()
         self._flushes.close(self.closed_error)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .audio.frames import Encoding
     from .audio.source import AudioLike
     from .config import Config, ModelConfig
+    from .metrics import MetricsCallback
     from .stt import STT
     from .transcript import Transcript
 
@@ -42,7 +43,8 @@ def create_stt(config: Config | None = None, /, **options: object) -> STT:
             else the embedded engine.
         **options: as for :class:`~stt_core.stt.STT`; they beat those of the string. Of a chain they go to every member,
             and ``api_key``, ``api_secret`` and ``auth`` are mappings from provider to credential; a chain's own options
-            are :class:`~stt_core.options.ChainOptions`.
+            are :class:`~stt_core.options.ChainOptions`. ``on_metrics`` is called with what is worth measuring; see
+            :mod:`stt_core.metrics`.
 
     Raises:
         ConfigError: the string, the provider, the model, the language, an option or a credential is wrong or missing.
@@ -51,15 +53,16 @@ def create_stt(config: Config | None = None, /, **options: object) -> STT:
     if config is None:
         config = default_config()
     members = parse(config)
+    on_metrics = cast("MetricsCallback | None", options.pop("on_metrics", None))
     try:
-        if len(members) == 1:
-            return _client(members[0], options)
-        return _chain(members, options)
+        stt = _client(members[0], options) if len(members) == 1 else _chain(members, options)
     except STTError as error:
         # Error trackers send the locals of frames home, and these hold the keys that were given.
         clear_frames(error.__traceback__)
         options.clear()
         raise
+    stt.on_metrics = on_metrics
+    return stt
 
 
 def _client(member: ModelConfig, options: Mapping[str, object]) -> STT:

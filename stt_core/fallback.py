@@ -182,7 +182,8 @@ class FallbackSTT(STT):
             refuse_knobs({**knobs, "on_progress": on_progress}, repr(self))
 
         async def attempt(stt: STT, source: AudioInput, seconds: float | None) -> Transcript:
-            return await stt._recognize(source, settings[stt], seconds, knobs, on_progress)
+            work = stt._recognize(source, settings[stt], seconds, knobs, on_progress)
+            return await (work if self.on_metrics is None else self._measured(work, settings[stt]))
 
         return await self._first(audio, timeout, attempt, sample_rate=sample_rate, channels=channels, encoding=encoding)
 

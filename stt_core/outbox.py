@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .channel import Channel
+    from .metrics import Meter
 
 __all__ = ["Outbox"]
 
@@ -32,6 +33,7 @@ class Outbox:
         channel: that all of it is about; ``None`` leaves what events say themselves.
         clock: seconds of the event loop.
         backlog: the seconds pushed and not sent, at any moment.
+        meter: sees every event, if somebody measures.
         asked_at: when the provider was asked for the finals that come next; ``None`` for those that come by themselves.
         on_overflow: called once, with the error that the stream must end with, when nobody reads.
     """
@@ -45,6 +47,7 @@ class Outbox:
         channel: int | None,
         clock: Callable[[], float],
         backlog: Callable[[], float],
+        meter: Meter | None = None,
         asked_at: Callable[[], float | None],
         on_overflow: Callable[[SlowConsumerError], None],
     ) -> None:
@@ -59,6 +62,7 @@ class Outbox:
         self._channel = channel
         self._clock = clock
         self._backlog = backlog
+        self._meter = meter
         self._asked_at = asked_at
         self._on_overflow = on_overflow
         self._overflown = False
@@ -76,6 +80,8 @@ class Outbox:
             event.channel = self._channel
             for word in event.alternatives[0].words or () if event.alternatives else ():
                 word.channel = self._channel
+        if self._meter is not None:
+            self._meter.see(event)
         channel = event.channel
         if kind is _INTERIM:
             ticket = self._tickets.get(channel)
@@ -101,6 +107,8 @@ class Outbox:
         event.channel = self._channel
         if event.request_id is None:
             event.request_id = self.request_id
+        if self._meter is not None:
+            self._meter.see(event)
         self._send(event)
 
     def _send(self, event: SpeechEvent) -> int | None:

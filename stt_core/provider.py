@@ -331,6 +331,7 @@ _PARAMETERS = frozenset(
         "language",
         "max_poll_interval",
         "model",
+        "on_metrics",
         "on_progress",
         "poll_interval",
         "provider",

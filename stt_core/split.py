@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .errors import StreamClosedError
     from .events import SpeechEvent, StreamTimings, Word
     from .members import Members
+    from .metrics import MetricsCallback
     from .options import StreamSettings
     from .registry import Resolved
 
@@ -72,6 +73,7 @@ class SplitDriver:
         audio_format: of what is pushed.
         events: where events go.
         stream_options: as of a driver.
+        on_metrics: as of a driver.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class SplitDriver:
         audio_format: AudioFormat,
         events: Channel[SpeechEvent],
         stream_options: StreamSettings,
+        on_metrics: MetricsCallback | None = None,
     ) -> None:
         self.format = audio_format
         self.error: BaseException | None = None
@@ -96,6 +99,7 @@ class SplitDriver:
                 channel=channel,
                 segment_ids=segment_ids,
                 on_end=self._on_end,
+                on_metrics=on_metrics,
             )
             for channel, (each, channel_format) in enumerate(zip(members, channel_formats(audio_format), strict=True))
         ]

@@ -19,6 +19,7 @@ from .events import RecognitionUsage, SpeechEvent, SpeechEventType, StreamTiming
 if TYPE_CHECKING:
     from .audio.frames import AudioData
     from .members import Members
+    from .metrics import MetricsCallback
     from .split import SplitDriver
     from .transcript import Transcript
 
@@ -58,6 +59,7 @@ class RecognizeStream:
         *,
         audio_format: AudioFormat | None,
         on_close: Callable[[RecognizeStream], None],
+        on_metrics: MetricsCallback | None = None,
     ) -> None:
         try:
             self._loop = asyncio.get_running_loop()
@@ -68,6 +70,7 @@ class RecognizeStream:
         self._make_members = make_members
         self._members = [make_members()]  # one for each channel that is recognised by itself
         self._on_close = on_close
+        self._on_metrics = on_metrics
         self._format = audio_format
         self._events: Channel[SpeechEvent] = Channel(RESERVE)
         self._driver: Driver | SplitDriver | None = None
@@ -91,9 +94,21 @@ class RecognizeStream:
             from .split import SplitDriver
 
             self._members += [self._make_members() for _ in range(1, audio_format.channels)]
-            driver = SplitDriver(self._members, audio_format=audio_format, events=self._events, stream_options=options)
+            driver = SplitDriver(
+                self._members,
+                audio_format=audio_format,
+                events=self._events,
+                stream_options=options,
+                on_metrics=self._on_metrics,
+            )
         else:
-            driver = Driver(first, audio_format=audio_format, events=self._events, stream_options=options)
+            driver = Driver(
+                first,
+                audio_format=audio_format,
+                events=self._events,
+                stream_options=options,
+                on_metrics=self._on_metrics,
+            )
         self._driver = driver
         self._main = self._loop.create_task(driver.run(), name=f"stt stream to {first.current.name}")
         return driver

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from .audio.frames import AudioFormat
 from .config import ModelConfig
-from .errors import ConfigError, StreamClosedError, STTTimeoutError, UnsupportedError
+from .errors import ConfigError, StreamClosedError, STTError, STTTimeoutError, UnsupportedError
 from .members import Member, Members
 from .registry import get_provider, resolve, resolve_credentials
 from .stream import RecognizeStream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from .audio.decode import AudioInput
     from .audio.frames import AudioData, Encoding
     from .audio.source import AudioLike
-    from .errors import STTError
     from .jobs import Job, JobBackend, JobInfo, ProgressCallback
+    from .metrics import MetricsCallback
     from .registry import Capabilities, Credential, Provider, Resolved
     from .runner import Runner
     from .sync import SyncSTT
@@ -56,6 +56,10 @@ class STT(abc.ABC):
     """
 
     provider_name: ClassVar[str]
+
+    on_metrics: MetricsCallback | None = None
+    """Called with what is worth measuring, of the streams opened and the files recognised from then on; see
+    :mod:`stt_core.metrics`."""
 
     def __init__(
         self,
@@ -161,7 +165,27 @@ class STT(abc.ABC):
         else:
             refuse_knobs({**knobs, "on_progress": on_progress}, settings.label)
         source = AudioInput.from_any(audio, sample_rate=sample_rate, channels=channels, encoding=encoding)
-        return await self._recognize(source, settings, timeout, knobs, on_progress)
+        work = self._recognize(source, settings, timeout, knobs, on_progress)
+        return await (work if self.on_metrics is None else self._measured(work, settings))
+
+    async def _measured(self, work: Coroutine[object, object, Transcript], settings: Resolved) -> Transcript:
+        from .metrics import Recognized, report
+
+        callback = self.on_metrics
+        clock = asyncio.get_running_loop().time
+        began, duration, failure = clock(), None, None
+        try:
+            transcript = await work
+        except STTError as error:
+            failure = error
+            raise
+        else:
+            duration = transcript.duration
+            return transcript
+        finally:
+            if callback is not None:
+                who = (settings.provider.name, settings.model, None, None)
+                report(callback, Recognized(*who, clock() - began, duration, failure))
 
     async def _recognize(
         self,
@@ -350,7 +374,9 @@ class STT(abc.ABC):
                 _ = member.runner  # what is wrong with it is the caller's to know, and not the stream's to find out
             return members
 
-        stream = RecognizeStream(made, audio_format=audio_format, on_close=self._streams.discard)
+        stream = RecognizeStream(
+            made, audio_format=audio_format, on_close=self._streams.discard, on_metrics=self.on_metrics
+        )
         self._streams.add(stream)
         return stream
 

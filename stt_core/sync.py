@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .audio.source import AudioLike
     from .events import RecognitionUsage, SpeechEvent, StreamTimings
     from .jobs import DocumentFormat, Job, JobInfo, JobStatus, ProgressCallback, TextFormat
+    from .metrics import MetricsCallback
     from .provider import Capabilities, Provider
     from .registry import Resolved
     from .stream import RecognizeStream
@@ -216,6 +217,15 @@ class SyncSTT(Generic[S]):
     def members(self) -> tuple[Resolved, ...]:
         """See :attr:`stt_core.stt.STT.members`."""
         return self.stt.members
+
+    @property
+    def on_metrics(self) -> MetricsCallback | None:
+        """See :attr:`stt_core.stt.STT.on_metrics`. It is called in the background thread."""
+        return self.stt.on_metrics
+
+    @on_metrics.setter
+    def on_metrics(self, callback: MetricsCallback | None) -> None:
+        self.stt.on_metrics = callback
 
     @property
     def capabilities(self) -> Capabilities:
