@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -16,17 +16,22 @@ from typing import TYPE_CHECKING, cast
 import aiohttp
 import jwt
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import stt_livekit.live
 from stt_core.audio.frames import AudioFormat
 from stt_core.audio.wav import wav_header
-from stt_core.errors import AuthenticationError
+from stt_core.errors import AudioError, AuthenticationError, ProtocolError
 from stt_core.events import SpeechData, SpeechEvent, SpeechEventType, Word
 from stt_core.factory import create_stt
-from stt_core.server import Backend, Host
+from stt_core.options import fields
+from stt_core.server import Backend, Host, Refused
 from stt_core.testing.scripted import FULL, Cue, Fault, ScriptedSTT, utterance
+from stt_livekit import PROVIDER
 from stt_livekit.asked import read_create
 from stt_livekit.replies import Replies
+from stt_livekit.wire import fields_of
 
 if TYPE_CHECKING:
     from stt_core.provider import Carries
@@ -561,6 +566,49 @@ async def test_options_mean_what_their_vendor_means() -> None:
 async def test_words_are_always_wanted() -> None:
     """There is no switch for them: whoever can give them does."""
     assert await taken("cartesia/ink-whisper", None) == {"word_timestamps": True}
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+OPTIONS = [(model, name) for family in PROVIDER.families for model in family.models for name in fields(family.options)]
+PLACES = [
+    ("model",),
+    ("fallback",),
+    ("fallback", "models"),
+    ("connection",),
+    ("connection", "timeout"),
+    ("settings",),
+    *(("settings", name) for name in ("sample_rate", "encoding", "language", "extra")),
+]
+
+
+@pytest.fixture(scope="module")
+def backend() -> Backend:
+    return Backend(create_stt("cartesia/ink-2", api_key="k"))
+
+
+@settings(deadline=None)
+@given(place=st.sampled_from(PLACES) | st.sampled_from(OPTIONS), value=ANYTHING)
+def test_whatever_a_client_says_is_taken_or_is_its_own_fault(
+    backend: Backend, place: tuple[str, ...], value: object
+) -> None:
+    """Any value at any place: an answer that blames the client, or a session; nothing else, also of an update."""
+    model, option = place if place in OPTIONS else ("deepgram", "")
+    message: Json = json.loads(create({**NEW, "model": model}, sample_rate="24000"))
+    inside, name = message, place[0]
+    if option:
+        inside, name = cast("Json", cast("Json", message["settings"])["extra"]), option
+    elif len(place) == 2:
+        inside, name = cast("Json", message.setdefault(place[0], {})), place[1]
+    asked = read_create(message, backend)
+    inside[name] = value
+    with suppress(Refused, ProtocolError, AudioError):
+        read_create(message, backend)
+    with suppress(Refused, ProtocolError):
+        asked.change({**fields_of(message, "settings"), "model": message["model"]}, backend)
 
 
 async def test_an_update_tells_the_provider_what_is_other_now() -> None:
