@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stt_core.audio.frames import AudioFormat
@@ -175,6 +175,7 @@ def test_the_caller_may_say_what_goes_upstream() -> None:
     assert (asked["input_audio_format"], asked["input_audio_sample_rate"]) == ("mulaw", 8000)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_an_append_is_base64_of_the_samples(data: bytes) -> None:
     """7.2: the standard alphabet, and nothing else in the message."""
@@ -386,6 +387,7 @@ def test_turns_join_as_their_script_does(language: str, turns: list[str], whole:
 PIECES = st.lists(st.text(st.sampled_from("ab ,é日"), max_size=4), max_size=12)
 
 
+@settings(deadline=None)
 @given(PIECES, st.integers(0, 12), st.integers(0, 12))
 def test_every_delta_is_in_exactly_one_final(pieces: list[str], cut: int, resume: int) -> None:
     """However a session ends, whatever it had processed: what is settled is final, once, and the rest heard again."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stt_core.errors import (
@@ -130,6 +130,7 @@ def test_the_status_decides_what_is_tried_again(status: int, kind: type[APIError
     assert error.retryable is retryable
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode))
 def test_no_body_breaks_the_reading_of_errors(body: bytes) -> None:
     """There is always something to say."""
@@ -142,6 +143,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["error", "message", "detail", "code", "type", "param"]), JSON))
 def test_no_document_breaks_the_reading_of_errors(document: dict[str, object]) -> None:
     """Fields of any type."""
