@@ -96,6 +96,7 @@ class Carries:
     Attributes:
         turns: where turns begin and end.
         interims: text that may still change.
+        grows: what an interim says is not taken back: the next one goes on from there.
         preflight: that a turn is about to end.
         words: the words of a text one by one.
         confidence: how sure it is.
@@ -108,6 +109,7 @@ class Carries:
 
     turns: bool = False
     interims: bool = False
+    grows: bool = False
     preflight: bool = False
     words: bool = False
     confidence: bool = False

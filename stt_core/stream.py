@@ -305,11 +305,31 @@ class RecognizeStream:
             raise
 
     async def text(self) -> AsyncIterator[str]:
-        """Yields newly stable text only: printing each piece with ``end=""`` shows every word once."""
+        """Yields newly stable text only: printing each piece with ``end=""`` shows every word once.
+
+        A FINAL is stable, and so is what an interim says where the provider takes nothing back (``Carries.grows``).
+        Only when a connection is lost in the middle of such a segment, and what is heard of it the second time is not
+        what was yielded the first time, the pieces are not exactly the transcript's text.
+        """
+        shown = ""  # of the open segment
+        first = True
         async for event in self:
-            if event.type is SpeechEventType.FINAL_TRANSCRIPT:
-                data = event.alternatives[0]
-                yield data.prefix + data.text
+            final = event.type is SpeechEventType.FINAL_TRANSCRIPT
+            if not (final or (event.type is SpeechEventType.INTERIM_TRANSCRIPT and self._grows(event))):
+                continue
+            data = event.alternatives[0]
+            text = data.text if first else data.prefix + data.text
+            if final or text.startswith(shown):
+                same = next((at for at, (a, b) in enumerate(zip(shown, text, strict=False)) if a != b), len(shown))
+                piece = text[same:]
+                shown = "" if final else text
+                first = first and not final
+                if piece:
+                    yield piece
+
+    def _grows(self, event: SpeechEvent) -> bool:
+        # Of several channels the segments would get mixed up.
+        return event.channel is None and bool(event.text) and self._members[0].current.runner.carries.grows
 
     async def transcript(self) -> Transcript:
         """Everything finalised, as one transcript.

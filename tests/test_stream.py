@@ -163,6 +163,32 @@ async def test_text_and_transcript_agree() -> None:
 
 
 @virtual_time
+async def test_text_does_not_wait_for_the_end_of_a_turn_where_nothing_is_taken_back() -> None:
+    """Each piece is what was added; joined they are the transcript's text, also over a lost connection."""
+    for faults in ([], [Fault(1.1, "drop"), Fault(3.4, "drop")]):
+        grows = replace(FULL, grows=True)
+        async with opened(ScriptedSTT([*HELLO, *AGAIN], carries=grows, faults=faults)) as stream:
+            pieces: list[str] = []
+
+            async def read(stream: RecognizeStream = stream, pieces: list[str] = pieces) -> None:
+                async for piece in stream.text():
+                    pieces.append(piece)  # noqa: PERF401  (what is there at a moment is looked at)
+
+            reading = asyncio.create_task(read())
+            for start in range(0, len(CALL), 3200):
+                stream.push_frame(CALL[start : start + 3200])
+                await asyncio.sleep(0.1)
+                if start >= 2 * 16000 and len(pieces) > 1:
+                    assert "".join(pieces) in "hello big round world here we are again"
+            stream.end_input()
+            await reading
+            transcript = await stream.transcript()
+        assert "".join(pieces) == transcript.text == "hello big round world here we are again"
+        assert pieces[0] == "hello"
+        assert len(pieces) > 4
+
+
+@virtual_time
 async def test_a_transcript_needs_no_reader() -> None:
     """It waits for the end by itself, and leaves the events to whoever reads them."""
     async with opened(ScriptedSTT(HELLO)) as stream:

@@ -49,8 +49,8 @@ _LAG = 3.0
 """Without times: a turn ends most of a second after its last word, and results come up to 2 s behind the audio."""
 
 REALTIME_CARRIES: Mapping[bool, Carries] = {
-    True: Carries(interims=True, times="session", lag=_LAG),
-    False: Carries(interims=True, lag=_LAG),
+    True: Carries(interims=True, grows=True, times="session", lag=_LAG),
+    False: Carries(interims=True, grows=True, lag=_LAG),
 }
 """With ``timestamps`` and without."""
 
