@@ -99,8 +99,10 @@ class _Conversation:
 
     async def run(self, *, client_closes: bool) -> None:
         patience = None if client_closes else END_SECONDS
+        ended = False  # by the old dialect's only session.finalize
 
         async def on_message(message: str | bytes) -> bool:
+            nonlocal ended
             with _clients_fault():
                 command = parse(message)
                 kind = text_of(command, "type")
@@ -109,6 +111,7 @@ class _Conversation:
                 await self._hear(command)
             elif kind == "session.finalize":
                 if self._asked.dialect == "old":
+                    ended = True
                     return False
                 await self._relay.flush()
                 await self._say(build_finalized())
@@ -122,7 +125,7 @@ class _Conversation:
             return True
 
         await self._relay.run(on_message)
-        if self._asked.dialect == "old":
+        if ended:
             await self._say(build_finalized())
         await self._say(build_closed())
 
