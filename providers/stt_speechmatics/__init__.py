@@ -50,7 +50,7 @@ _PORTABLE = {
     "punctuation": punctuation_from,
     "word_timestamps": Always(value=True),
 }
-_CAPABILITIES = Capabilities(jobs=True, words=True, diarization=True, keyterms=True)
+_CAPABILITIES = Capabilities(jobs=True, words=True, diarization=True, keyterms=True, flush="native", update="in_band")
 _CARRIES = Carries(words=True, confidence=True, speakers=True, language=True, times="session")
 
 PROVIDER = Provider(

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from stt_core.errors import AuthenticationError, ConfigError, ProtocolError
 
 from .keys import TemporaryKeys
-from .options import DEFAULT_TTL
+from .options import DEFAULT_TTL, FOR_JWT
 from .wire import API_KEYS_PATH, BASE_URL, KEY_TYPE, MANAGEMENT_URL, parse, region_url, text_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Api:
             ConfigError: they do not, or there are none where some are needed.
         """
         jwt = self._credentials.mode == "jwt"
-        for name in ("ttl", "client_ref", "mp_url"):
+        for name in FOR_JWT:
             if name in settings.options and not jwt:
                 raise ConfigError(
                     f"speechmatics: `{name}` is about temporary keys: ask for them with auth='jwt'",
@@ -71,6 +71,12 @@ class Api:
         if settings.options.get("region") and settings.stt["base_url"]:
             raise ConfigError(
                 "speechmatics: `region` and `base_url` both say where the API is: give one of them",
+                provider="speechmatics",
+            )
+        wait, patience = cast("int", settings.options.get("wait", 0)), settings.stt["request_timeout"]
+        if patience is not None and wait >= patience:
+            raise ConfigError(
+                f"speechmatics: `wait` is {wait} s, and `request_timeout` gives up after {patience:g} s",
                 provider="speechmatics",
             )
         if not (is_on_prem(settings) or self._credentials.has("api_key") or self._credentials.has("auth")):

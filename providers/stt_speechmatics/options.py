@@ -88,7 +88,7 @@ class ClientOptions(TypedDict, total=False):
         str,
         _URL,
         Doc("With auth=jwt: where temporary keys are minted."),
-        Default(None, "the vendor's management platform"),
+        Default(None, "SM_MANAGEMENT_PLATFORM_URL; else the vendor's, or beside the API where that is another host"),
     ]
 
 

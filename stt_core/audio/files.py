@@ -149,6 +149,8 @@ class BorrowedFile(io.RawIOBase):
 
     @override
     def read(self, size: int | None = -1, /) -> bytes:
+        if self.closed:
+            return b""  # an upload that was given up may read once more, in a thread, when the next one has begun
         if self._head:
             cut = len(self._head) if size is None or size < 0 else size
             data, self._head = self._head[:cut], self._head[cut:]

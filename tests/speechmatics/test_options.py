@@ -117,6 +117,7 @@ def test_codes_become_tags_again() -> None:
         ("speechmatics?ttl=600", "auth='jwt'"),
         ("speechmatics?client_ref=me", "auth='jwt'"),
         ("speechmatics?wait=-1", "from 0 to 600 (s)"),
+        ("speechmatics?wait=20&request_timeout=20", "`request_timeout` gives up after 20 s"),
         ("speechmatics?on_prem=true&region=eu1", "`on_prem` says that this is none"),
         ("speechmatics?on_prem=true&wait=3", "`on_prem` says that this is none"),
         ("speechmatics?parallel_engines=2", "say so with `on_prem`"),

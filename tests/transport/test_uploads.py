@@ -9,6 +9,7 @@ from typing import BinaryIO, cast
 
 import pytest
 
+from stt_core.audio.decode import AudioInput
 from stt_core.transport.uploads import UploadedFile, uploaded
 
 
@@ -44,6 +45,19 @@ def test_what_is_in_memory_stays_as_it_is() -> None:
     """It is read without a thread, and its length is known otherwise."""
     file = io.BytesIO(b"abc")
     assert uploaded(file) is file
+
+
+def test_an_upload_that_was_given_up_takes_nothing_from_the_next() -> None:
+    """Both read the caller's own file."""
+    mine = io.BytesIO(b"abcdef")
+    origin = AudioInput.from_any(mine)
+    first = uploaded(origin.open_binary())
+    assert first.read(3) == b"abc"
+    first.close()
+    second = uploaded(origin.open_binary())
+    assert first.read(3) == b""
+    assert second.read() == b"abcdef"
+    assert not mine.closed
 
 
 def test_other_errors_stay_errors(tmp_path: Path) -> None:
