@@ -77,6 +77,7 @@ class LiveSession:
             asked = read_live(update, self._backend, turns=self._turns)
             async with self._backend.stream(asked.audio_format, language=asked.language, wishes=asked.wishes) as stream:
                 await self._serve(asked, stream)
+            await self._linger()
         except STTError as error:
             logger.warning("a session failed: %s", error)
             await self._break_off(Refused.from_error(error))
@@ -115,7 +116,6 @@ class LiveSession:
         await Relay(self._socket, stream, on_event).run(on_message)
         await self._say(*replies.finish())
         await self._say(build_committed(_new_id()))
-        await self._linger()
 
     async def _obey(self, message: Mapping[str, object], asked: LiveAsked, stream: RecognizeStream) -> bool:
         kind = message["type"]

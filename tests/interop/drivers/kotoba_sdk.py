@@ -17,7 +17,9 @@ PAUSE = bytes(2 * 16000)
 
 
 def show(**fields: object) -> None:
-    print(json.dumps(fields), flush=True)
+    # In one piece: the source of a stream runs in a thread of its own.
+    sys.stdout.write(json.dumps(fields) + "\n")
+    sys.stdout.flush()
 
 
 def chunks(path: str) -> list[bytes]:
