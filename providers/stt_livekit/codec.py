@@ -29,7 +29,6 @@ from .wire import (
     BASE_URL,
     CLOSE_MESSAGE,
     FINALIZE_MESSAGE,
-    TRANSCRIPTS,
     UpdateSettings,
     build_audio,
     build_create,
@@ -54,7 +53,11 @@ _PREFLIGHT = SpeechEventType.PREFLIGHT_TRANSCRIPT
 _CANCELLED = SpeechEventType.PREFLIGHT_CANCELLED
 _FINAL = SpeechEventType.FINAL_TRANSCRIPT
 _END = SpeechEventType.END_OF_SPEECH
-_KINDS = {"interim_transcript": _INTERIM, "preflight_transcript": _PREFLIGHT, "final_transcript": _FINAL}
+_KINDS: Mapping[object, SpeechEventType] = {
+    "interim_transcript": _INTERIM,
+    "preflight_transcript": _PREFLIGHT,
+    "final_transcript": _FINAL,
+}
 
 LOWEST_RATE, HIGHEST_RATE = 8000, 48000
 """Hz. The gateway names no list; between them every upstream provider takes any."""
@@ -69,6 +72,7 @@ client has it."""
 RESET_SECONDS = 0.25
 """A final that begins so far before the end of the one before it is timed by another clock."""
 
+_FIRST_UNSPACED = "\u0e00"
 _UNSPACED = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 """Scripts without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, kana, Chinese."""
 
@@ -123,6 +127,8 @@ class GatewayCodec:
             idle=IdlePolicy(0.5, silence=0.5, only_in_turn=True) if upstream.turns else IdlePolicy(IDLE_SECONDS),
             max_pace=upstream.max_pace,
         )
+        self._timed = self.carries.times == "session"
+        self._interims = _wants_interims(settings)
         self._base_url = base_url
         self._last_end = 0.0
         self._session_id: str | None = None
@@ -190,15 +196,19 @@ class GatewayCodec:
         if extra != upstream_fields(before, self._upstream):
             changed["extra"] = extra
         self.settings = now
+        self._interims = _wants_interims(now)
         return (dump(build_update(changed)),) if changed else ()
 
     # -- what is heard ---------------------------------------------------------------------------------------------
 
     def receive(self, message: Message) -> Sequence[Incoming]:  # noqa: D102
         fields = parse(message)
-        kind = text_of(fields, "type")
-        if kind in TRANSCRIPTS:
-            return self._transcript(_KINDS[kind], fields)
+        kind = _KINDS.get(fields.get("type"))
+        if kind is not None:
+            return self._transcript(kind, fields)
+        return self._answer(text_of(fields, "type"), fields)
+
+    def _answer(self, kind: str, fields: Mapping[str, object]) -> Sequence[Incoming]:
         if kind == "start_of_speech":
             # A model that is not known to mark turns need not end what it begins here.
             return (SpeechEvent(_START, derived=not self.carries.turns),)
@@ -230,7 +240,7 @@ class GatewayCodec:
         if self._open:
             return (Finishing(None),)
         acknowledged = not self._flushes
-        if acknowledged and not self._closing and (self._finals_since or self._interims()):
+        if acknowledged and not self._closing and (self._finals_since or self._interims):
             self._closing = True
             return (Reply((CLOSE_MESSAGE,)), Finishing(QUIET_SECONDS))
         return (Finishing(QUIET_SECONDS),) if acknowledged or self._finals_since else ()
@@ -245,13 +255,16 @@ class GatewayCodec:
             return (self._event(kind, raw, text, fields), *end, *self._goodbye())
         if not text:
             return self._nothing()
-        if not self._interims():
+        if not self._interims:
             return ()
         # The gateway does not say that a turn goes on, but that there is more of it.
         resumed = kind is _INTERIM and self._preflight
-        cancelled = (SpeechEvent(_CANCELLED, derived=True),) if resumed else ()
         self._open, self._preflight = True, kind is _PREFLIGHT
-        return (*cancelled, self._event(kind, raw, text, fields), *self._goodbye())
+        event = self._event(kind, raw, text, fields)
+        if not resumed and not self._ending:
+            return (event,)
+        cancelled = (SpeechEvent(_CANCELLED, derived=True),) if resumed else ()
+        return (*cancelled, event, *self._goodbye())
 
     def _nothing(self) -> Sequence[Incoming]:
         """An interim without text takes none back: it is said for as long as nothing is heard."""
@@ -266,22 +279,23 @@ class GatewayCodec:
     def _data(self, raw: str, text: str, fields: Mapping[str, object], *, final: bool) -> SpeechData:
         data = SpeechData(
             text,
-            self._prefix(raw),
+            "" if raw[0] >= _FIRST_UNSPACED and _UNSPACED.match(raw) else " ",
             _language(text_of(fields, "language")),
             confidence=number_of(fields, "confidence"),
             speaker_id=text_of(fields, "speaker_id") or None,
-            words=self._words(fields) if self.carries.words else None,
+            words=self._words(fields),
             raw=fields.get("extra"),
         )
-        self._set_times(data, fields, final=final)
+        if self._timed:
+            self._set_times(data, fields, final=final)
         return data
 
-    def _prefix(self, raw: str) -> str:
-        return " " if raw[:1].isspace() or not _UNSPACED.match(raw) else ""
-
     def _words(self, fields: Mapping[str, object]) -> list[Word] | None:
+        items = items_of(fields, "words")
         # An empty list says that none are given: there is no text without words.
-        return [
+        if not items or not self.carries.words:
+            return None
+        words = [
             Word(
                 word,
                 number_of(item, "start"),
@@ -289,45 +303,57 @@ class GatewayCodec:
                 number_of(item, "confidence"),
                 text_of(item, "speaker_id") or None,
             )
-            for item in items_of(fields, "words") or ()
+            for item in items
             if (word := text_of(item, "word").strip())
-        ] or None
+        ]
+        # What has no length has times that nobody has filled in.
+        if not self._timed or not all(word.end_time for word in words):
+            for word in words:
+                word.start_time = word.end_time = None
+        return words or None
 
     def _set_times(self, data: SpeechData, fields: Mapping[str, object], *, final: bool) -> None:
         start, duration = number_of(fields, "start"), number_of(fields, "duration")
-        words = data.words or []
-        # What has no length has times that nobody has filled in.
-        if self.carries.times != "session" or not all(word.end_time for word in words):
-            forget_times(data)
-        if self.carries.times == "session" and start is not None and duration:
-            data.start_time, data.end_time = start, start + duration
+        words = data.words
+        if start is not None and duration:
+            end = start + duration
         elif words:
-            data.start_time, data.end_time = words[0].start_time, words[-1].end_time
-        if data.end_time is None:
+            start, end = words[0].start_time, words[-1].end_time
+        else:
             return
-        if not self._habits.session_times or not self._plausible(data):
+        if start is None or end is None:
+            return
+        if self._habits.session_times and self._plausible(start, end, words or ()):
+            data.start_time, data.end_time = start, end
+            if final:
+                self._last_end = max(self._last_end, end)
+        else:
             self._habits.session_times = self._habits.session_times and not final
             forget_times(data)
-        elif final:
-            self._last_end = max(self._last_end, data.end_time)
 
-    def _plausible(self, data: SpeechData) -> bool:
-        spans = [(data.start_time, data.end_time), *((word.start_time, word.end_time) for word in data.words or ())]
-        known = [(start, end) for start, end in spans if start is not None and end is not None]
-        starts = [start for start, _ in known]
-        return (
-            min(starts, default=0.0) >= self._last_end - RESET_SECONDS
-            and starts[1:] == sorted(starts[1:])
-            and all(start <= end for start, end in known)
-        )
-
-    def _interims(self) -> bool:
-        return self.settings.options.get("interim_results") is not False
+    def _plausible(self, start: float, end: float, words: Sequence[Word]) -> bool:
+        earliest = self._last_end - RESET_SECONDS
+        if start < earliest or end < start:
+            return False
+        for word in words:
+            if word.start_time is None or word.end_time is None:
+                continue
+            if word.start_time < earliest or word.end_time < word.start_time:
+                return False
+            earliest = word.start_time
+        return True
 
 
 _FOR_A_SESSION = ("fallback", "gateway_timeout", "gateway_retries")
 
 
+def _wants_interims(settings: Resolved) -> bool:
+    return settings.options.get("interim_results") is not False
+
+
+_NO_LANGUAGE = frozenset({"", "multi", AUTO})
+
+
 def _language(tag: str) -> str | None:
     """As BCP-47; ``None`` for what stands for several."""
-    return None if tag in ("", "multi", AUTO) else tag
+    return None if tag in _NO_LANGUAGE else tag

@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypeAlias, TypedDict, cast
 from urllib.parse import quote, urlencode
 
+from pydantic_core import from_json, to_json
+
 from stt_core.errors import ProtocolError
 
 __all__ = [
@@ -35,7 +37,6 @@ __all__ = [
     "STAGING_HOSTS",
     "SUBJECT",
     "TOKEN_SECONDS",
-    "TRANSCRIPTS",
     "USER_AGENT",
     "AudioMessage",
     "Claims",
@@ -319,8 +320,6 @@ class SpeechMessage(TypedDict):
 
 TranscriptKind: TypeAlias = Literal["interim_transcript", "preflight_transcript", "final_transcript"]
 
-TRANSCRIPTS: frozenset[str] = frozenset({"interim_transcript", "preflight_transcript", "final_transcript"})
-
 
 class WireWord(TypedDict):
     """A word; seconds from the session's first sample."""
@@ -443,8 +442,6 @@ def parse(message: str | bytes) -> Mapping[str, object]:
     Raises:
         ProtocolError: it is none, or not text.
     """
-    from pydantic_core import from_json
-
     if isinstance(message, bytes):
         raise ProtocolError(f"a binary frame of {len(message)} bytes came, where all are text", provider="livekit")
     try:
@@ -458,8 +455,6 @@ def parse(message: str | bytes) -> Mapping[str, object]:
 
 def dump(message: Mapping[str, object] | ClientMessage | ServerMessage) -> str:
     """A message as JSON."""
-    from pydantic_core import to_json
-
     return to_json(message).decode()
 
 
@@ -484,7 +479,7 @@ def number_of(message: Mapping[str, object], name: str) -> float | None:
         ProtocolError: it is something else.
     """
     value = message.get(name)
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+    if value is None or type(value) is float or type(value) is int:
         return value
     raise _mistyped(name, value)
 
@@ -512,6 +507,8 @@ def items_of(message: Mapping[str, object], name: str) -> Sequence[Mapping[str, 
     value = message.get(name)
     if value is None:
         return None
+    if value == []:
+        return []
     items = cast("list[object]", value) if isinstance(value, list) else [None]
     if not all(isinstance(item, dict) for item in items):
         raise _mistyped(name, cast("object", value))
