@@ -14,8 +14,9 @@ from pathlib import Path
 import click
 
 from .explain import explain
+from .inplace import note
 from .jobs import jobs
-from .outcome import Commands, note
+from .outcome import Commands
 from .providers import providers
 from .serve import serve
 from .stream import stream

@@ -15,7 +15,8 @@ from ..config import parse
 from ..errors import STTError
 from ..factory import create_stt, default_config
 from ..registry import get_provider
-from .outcome import note, report
+from .inplace import note
+from .outcome import report
 from .progress import Progress
 
 if TYPE_CHECKING:

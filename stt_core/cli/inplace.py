@@ -1,17 +1,17 @@
-"""A line of a terminal that is written over."""
+"""A line of a terminal that is written over, and lines that stay."""
 
 from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, ClassVar, Literal, TextIO
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["InPlace"]
+__all__ = ["InPlace", "note"]
 
 _ERASE_LINE = "\r\x1b[K"
 _RESERVED = len("^C") + 1
@@ -21,38 +21,61 @@ _RESERVED = len("^C") + 1
 class InPlace:
     """The last line of a terminal, faint, because what it shows will go.
 
-    In a pipe, and on a terminal that cannot erase, it shows nothing.
+    In a pipe, and on a terminal that cannot erase, it shows nothing. One is shown at a time.
 
     Attributes:
         works: whether it shows anything.
+        shown: the one that stands on the terminal now.
     """
 
-    def __init__(self, file: TextIO) -> None:
+    shown: ClassVar[InPlace | None] = None
+
+    def __init__(self, file: TextIO, *, keep: Literal["start", "end"] = "start") -> None:
         self.works = file.isatty() and os.environ.get("TERM") != "dumb"
         self._file = file
-        self._shown = False
+        self._keep: Literal["start", "end"] = keep
+        self._line = ""
 
-    def show(self, text: str, *, keep: Literal["start", "end"] = "start") -> None:
-        """Show the text instead of what stands there; of one that is too long the end or the start, as asked."""
+    def show(self, text: str) -> None:
+        """Show the text instead of what stands there; of one that is too long only as much as fits."""
         if self.works:
             # Vendors' texts are printed here, and an escape sequence in one would be obeyed.
             printable = "".join(char if char.isprintable() else " " for char in text)
-            line = _clip(" ".join(printable.split()), max(self._columns() - _RESERVED, 1), keep)
-            self._shown = True
-            faint = line if os.environ.get("NO_COLOR") else click.style(line, dim=True)
-            click.echo(f"{_ERASE_LINE}{faint}", file=self._file, nl=False)
+            self._line = " ".join(printable.split())
+            InPlace.shown = self
+            self.draw()
 
     def clear(self) -> None:
         """Leave the line empty, for something that stays."""
-        if self._shown:
-            self._shown = False
-            click.echo(_ERASE_LINE, file=self._file, nl=False)
+        if InPlace.shown is self:
+            InPlace.shown = None
+            self.erase()
+
+    def draw(self) -> None:
+        """Write what is shown, over whatever stands there."""
+        line = _clip(self._line, max(self._columns() - _RESERVED, 1), self._keep)
+        faint = line if os.environ.get("NO_COLOR") else click.style(line, dim=True)
+        click.echo(f"{_ERASE_LINE}{faint}", file=self._file, nl=False)
+
+    def erase(self) -> None:
+        """Empty the line, and show it again with the next :meth:`draw`."""
+        click.echo(_ERASE_LINE, file=self._file, nl=False)
 
     def _columns(self) -> int:
         try:
             return os.get_terminal_size(self._file.fileno()).columns or 80
         except OSError:
             return shutil.get_terminal_size().columns
+
+
+def note(text: str) -> None:
+    """One line on stderr, whatever is in the text, above what is shown in place."""
+    line = InPlace.shown
+    if line is not None:
+        line.erase()
+    click.echo(f"stt: {' '.join(text.split())}", err=True)
+    if line is not None:
+        line.draw()
 
 
 def _clip(text: str, columns: int, keep: Literal["start", "end"]) -> str:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self, cast, get_args
 import click
 
 from ..transcript import TranscriptFormat
-from .outcome import Commands, carry_out, model_option, note, verbose_option
+from .inplace import note
+from .outcome import Commands, carry_out, model_option, verbose_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import AudioFileNotFoundError, ConfigError, MissingExtraError, STTError, UnsupportedError
 from .completion import complete_config
+from .inplace import note
 
 if TYPE_CHECKING:
     from .stopping import Stop
 
-__all__ = ["Commands", "carry_out", "guard", "model_option", "note", "report", "verbose_option"]
+__all__ = ["Commands", "carry_out", "guard", "model_option", "report", "verbose_option"]
 
 _FAILED, _USAGE, _UNREAD = 1, 2, 128 + signal.SIGPIPE
 _USAGE_ERRORS = (ConfigError, MissingExtraError, UnsupportedError, AudioFileNotFoundError)
@@ -30,7 +31,7 @@ model_option = click.option(
     help="Who recognises, as provider[/model][:language][?option=value]. "
     "Without it STT_CORE_MODEL, else the embedded engine.",
 )
-verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show where an error came from.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Show where an error came from, and what goes on.")
 
 
 class Commands(click.Group):
@@ -39,11 +40,6 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Not in the alphabet's order."""
         return list(self.commands)
-
-
-def note(text: str) -> None:
-    """One line on stderr, whatever is in the text."""
-    click.echo(f"stt: {' '.join(text.split())}", err=True)
 
 
 def report(error: STTError, *, verbose: bool, about: str = "") -> int:
@@ -64,20 +60,22 @@ def _trace(error: Exception) -> None:
     traceback.print_exception(error)
 
 
-def carry_out(work: Callable[[Stop], Coroutine[None, None, int]], *, verbose: bool) -> int:
+def carry_out(work: Callable[[Stop], Coroutine[None, None, int]], *, verbose: bool, silent: Sequence[str] = ()) -> int:
     """Run a command in an event loop to its end and return the exit code.
 
     Args:
         work: the command. What it is given says whether it was asked to stop, and how it wants to be.
-        verbose: show where an error came from.
+        verbose: show where an error came from, and all that the library logs.
+        silent: loggers that are not shown, but for ``verbose``.
     """
 
     def run() -> int:
         import asyncio
 
+        from .logs import told
         from .stopping import Stop
 
-        with Stop() as stop, asyncio.Runner() as runner:
+        with told(verbose=verbose, silent=silent), Stop() as stop, asyncio.Runner() as runner:
             return runner.run(stop.bounds(work(stop)))
 
     return guard(run, verbose=verbose)

@@ -7,8 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from .inplace import InPlace
-from .outcome import note
+from .inplace import InPlace, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +58,8 @@ class Ticking:
         text = self._say(self._loop.time() - self._start)
         if text:
             self._line.show(text)
+        else:
+            self._line.clear()
 
 
 @dataclass(slots=True, eq=False)
@@ -114,11 +115,11 @@ class Progress:
         """It has ended."""
         self._running.remove(run)
         self._done += 1
+        self._failed += failed
+        self._ticking.show()
         if failed:
-            self._failed += 1
             return
         self._heard += run.duration or 0.0
-        self.clear()
         note(f"{run.file}: {_rate(run.duration, self._time() - run.start)}")
 
     def _say(self, seconds: float) -> str:

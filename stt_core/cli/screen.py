@@ -8,8 +8,7 @@ from typing import Self
 import click
 
 from ..events import SpeechEvent, SpeechEventType
-from .inplace import InPlace
-from .outcome import note
+from .inplace import InPlace, note
 
 __all__ = ["Screen"]
 
@@ -21,40 +20,29 @@ class Screen:
     """
 
     def __init__(self) -> None:
-        self._line = InPlace(sys.stdout)
-        self._interim = ""
+        self._interim = InPlace(sys.stdout, keep="end")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self._line.clear()
+        self._interim.clear()
 
     def show(self, event: SpeechEvent) -> None:
         """Print what the event has to say, if anything."""
         match event.type:
             case SpeechEventType.INTERIM_TRANSCRIPT:
-                self._interim = event.text
-                self._line.show(event.text, keep="end")
+                self._interim.show(event.text)
             case SpeechEventType.FINAL_TRANSCRIPT:
-                self._interim = ""
-                self._line.clear()
+                self._interim.clear()
                 click.echo(event.text)
             case SpeechEventType.END_OF_SPEECH:
-                self._interim = ""  # of a segment that came to nothing
-                self._line.clear()
+                self._interim.clear()  # of a segment that came to nothing
             case SpeechEventType.RECONNECTING:
-                self.note(f"reconnecting to {event.provider}: {event.error}")
+                note(f"reconnecting to {event.provider}: {event.error}")
             case SpeechEventType.PROVIDER_SWITCHED:
-                self.note(f"{event.provider} takes over from {event.previous_provider}: {event.error}")
+                note(f"{event.provider} takes over from {event.previous_provider}: {event.error}")
             case SpeechEventType.AUDIO_LOST if event.span:
-                self.note(f"lost the audio from {event.span.start_time:.2f} to {event.span.end_time:.2f} s")
+                note(f"lost the audio from {event.span.start_time:.2f} to {event.span.end_time:.2f} s")
             case _:
                 pass
-
-    def note(self, text: str) -> None:
-        """Print a line on stderr above the interim."""
-        self._line.clear()
-        note(text)
-        if self._interim:
-            self._line.show(self._interim, keep="end")

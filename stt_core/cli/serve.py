@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .outcome import carry_out, model_option, note, verbose_option
+from .inplace import note
+from .outcome import carry_out, model_option, verbose_option
 
 if TYPE_CHECKING:
     from ..server import Host

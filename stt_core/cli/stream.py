@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from ..audio.frames import ENCODINGS, MAX_CHANNELS, MAX_SAMPLE_RATE, MIN_SAMPLE_RATE, AudioFormat, Encoding
+from .inplace import note
 from .outcome import carry_out, model_option, verbose_option
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def stream(
 
 
 def _carry_out(open_source: Callable[[], Source], config: str | None, *, verbose: bool) -> int:
-    return carry_out(lambda stop: _recognize(open_source, config, stop), verbose=verbose)
+    # What the stream's logger says, the screen says too.
+    return carry_out(lambda stop: _recognize(open_source, config, stop), verbose=verbose, silent=("stt_core.stream",))
 
 
 async def _recognize(open_source: Callable[[], Source], config: str | None, stop: Stop) -> int:
@@ -95,17 +97,16 @@ async def _recognize(open_source: Callable[[], Source], config: str | None, stop
     from .screen import Screen
 
     loop = asyncio.get_running_loop()
-    screen = Screen()
     source = open_source()
     with source.open:
         async with create_stt(config) as stt, source.stream(stt) as events:
 
             def end() -> None:
                 events.end_input()
-                loop.call_later(_PATIENCE, screen.note, "waiting for the last results; Ctrl-C ends at once")
+                loop.call_later(_PATIENCE, note, "waiting for the last results; Ctrl-C ends at once")
 
             stop.calls(end)
-            with screen:
+            with Screen() as screen:
                 async for event in events:
                     screen.show(event)
     return stop.code if stop.asked and not source.endless else 0

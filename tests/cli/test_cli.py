@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from stt_core.cli import main
+from stt_core.cli.logs import told
 
 Recording = Callable[..., str]
 
@@ -80,6 +82,28 @@ def test_a_wrong_configuration_is_one_line_and_2(
     assert (out, err.count("\n")) == ("", 1)
     assert said in err
     assert "sk_1234567" not in err
+
+
+def test_what_the_library_warns_of_is_a_line(recording: Recording, capsys: pytest.CaptureFixture[str]) -> None:
+    """A recording that was cut off is transcribed, and it is told that it was."""
+    path = Path(recording("one.wav", 1.0))
+    path.write_bytes(path.read_bytes()[:8000])
+    assert main(["stream", str(path), "-m", "scripted"]) == 0
+    assert capsys.readouterr() == ("", "stt: the WAV data ends after 7956 of 16000 bytes: reading what is there\n")
+    assert not [handler for handler in logging.getLogger().handlers if "stt_core" in type(handler).__module__]
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_what_is_logged_with_a_traceback(verbose: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is one line too, unless where it came from is asked for."""
+    with told(verbose=verbose, silent=["quiet"]):
+        logging.getLogger("quiet").warning("hush")
+        logging.getLogger("asyncio").info("nothing\nmuch")
+        logging.getLogger("asyncio").error("a callback\nfailed", exc_info=KeyError("why"))
+    err = capsys.readouterr().err
+    assert err.endswith("stt: a callback failed (KeyError: 'why')\n")
+    assert ("hush" in err, "stt: nothing much\n" in err) == (verbose, verbose)
+    assert err.count("\n") == (4 if verbose else 1)
 
 
 @pytest.mark.parametrize("package", ["click", "rich"])

@@ -171,6 +171,24 @@ def test_a_full_disk_is_one_line(recording: Recording, script: Script, start: St
     assert process.returncode == 1
 
 
+def test_an_outage_is_told_once(
+    recording: Recording, script: Script, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The stream's event and the library's log say the same: it is one line, and with -v all that is logged."""
+    monkeypatch.setenv("CARTESIA_API_KEY", "sk_car_of_nobody")
+    config = f"cartesia?base_url=http://127.0.0.1:9&max_retries=0 | {script('one', until=0.2)}"
+    line = ["stream", recording("call.wav", 0.6), "-m", config]
+    assert main(line) == 0
+    out, err = capsys.readouterr()
+    assert out == "one\n"
+    assert re.fullmatch(r"stt: scripted takes over from cartesia: .+ failed: .+\n", err)
+    assert main([*line, "-v"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "one\n"
+    assert "; going on with scripted" in err
+    assert "sk_car" not in err
+
+
 def test_verbose_shows_where_an_error_came_from(recording: Recording, capsys: pytest.CaptureFixture[str]) -> None:
     """The traceback comes before the line."""
     assert main(["stream", recording("call.wav"), "-m", "fake", "-v"]) == 2

@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from stt_core.cli.inplace import InPlace
+from stt_core.cli.inplace import InPlace, note
 from stt_core.cli.progress import Ticking
 from stt_core.cli.screen import Screen
 from stt_core.errors import AudioError
@@ -73,7 +73,7 @@ def test_an_interim_that_came_to_nothing_goes_with_its_segment() -> None:
     with screen_on(terminal) as screen:
         screen.show(event(INTERIM, "hm"))
         screen.show(event(SpeechEventType.END_OF_SPEECH))
-        screen.note("something")
+        note("something")
     assert terminal.getvalue() == f"{ERASE}hm{ERASE}"
 
 
@@ -119,9 +119,10 @@ def test_a_line_never_wraps(text: str, columns: int, keep: str) -> None:
         patch.setenv("TERM", "xterm")
         patch.setenv("COLUMNS", str(columns))
         patch.setenv("NO_COLOR", "1")
-        line = InPlace(terminal)
-        line.show(text, keep="end" if keep == "end" else "start")
-    shown = terminal.getvalue().removeprefix(ERASE)
+        line = InPlace(terminal, keep="end" if keep == "end" else "start")
+        line.show(text)
+        shown = terminal.getvalue().removeprefix(ERASE)
+        line.clear()
     assert shown.isprintable()
     assert cell_len(shown) <= max(columns - 3, 1)
     whole = " ".join(text.replace("\x1b", " ").split())
