@@ -52,14 +52,15 @@ def create_stt(config: Config | None = None, /, **options: object) -> STT:
     """
     if config is None:
         config = default_config()
-    members = parse(config)
     on_metrics = cast("MetricsCallback | None", options.pop("on_metrics", None))
     try:
+        members = parse(config)
         stt = _client(members[0], options) if len(members) == 1 else _chain(members, options)
     except STTError as error:
         # Error trackers send the locals of frames home, and these hold the keys that were given.
         clear_frames(error.__traceback__)
         options.clear()
+        config = None  # what was refused in it may be one
         raise
     stt.on_metrics = on_metrics
     return stt
