@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING, get_args
 
 from stt_core.provider import Always, Capabilities, EnvVar, ModelFamily, Provider
 
-from .options import AutoModel, GatewayOptions, plain_terms
+from .options import AutoModel, FallbackModel, GatewayOptions, plain_terms
 from .options_assemblyai import AssemblyAIModel, AssemblyAIOptions, check_assemblyai
 from .options_cartesia import (
     CartesiaModel,
@@ -87,7 +87,21 @@ if TYPE_CHECKING:
 
     from .stt import LiveKitSTT
 
-__all__ = ["PROVIDER", "LiveKitSTT"]
+__all__ = [
+    "PROVIDER",
+    "AssemblyAIOptions",
+    "CartesiaOptions",
+    "DeepgramFluxOptions",
+    "DeepgramOptions",
+    "FallbackModel",
+    "GatewayOptions",
+    "GoogleOptions",
+    "InworldOptions",
+    "LiveKitSTT",
+    "OpenAIOptions",
+    "SpeechmaticsOptions",
+    "XaiOptions",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -347,9 +347,10 @@ def test_without_pyjwt_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
     LiveKitSTT(auth="a-token")
 
 
-def test_the_class_is_found_in_the_package() -> None:
-    """And nothing else that is not there."""
+def test_what_the_package_exports_is_there() -> None:
+    """The class, which is loaded when it is asked for, and the options; and nothing else."""
     assert stt_livekit.LiveKitSTT is LiveKitSTT
+    assert all(getattr(stt_livekit, name) for name in stt_livekit.__all__)
     name = "LiveKitTTS"
     with pytest.raises(AttributeError, match="no attribute 'LiveKitTTS'"):
         getattr(stt_livekit, name)

@@ -1,6 +1,6 @@
 """What a type checker accepts of LiveKitSTT, and what it refuses; see ``test_typing.py``."""
 
-from stt_livekit import LiveKitSTT
+from stt_livekit import DeepgramOptions, LiveKitSTT
 
 # Each vendor's own options, the portable ones and the framework's, with every model of it.
 
@@ -34,6 +34,11 @@ LiveKitSTT("xai/stt-1", diarize=True, endpointing=300, format=True)
 LiveKitSTT("inworld/inworld-stt-1", voice_profile_top_n=3, audio_encoding="LINEAR16")
 LiveKitSTT("google/gemini-3.5-transcribe-live", language_codes=["en"], custom_vocabulary=["Acme"])
 LiveKitSTT("openai/gpt-live-transcribe", delay="low", noise_reduction="far_field", languages=["en"])
+
+# Options that were put together before.
+
+OPTIONS: DeepgramOptions = {"endpointing": 50, "keyterm": ["Acme"]}
+LiveKitSTT("deepgram/nova-3", **OPTIONS)
 
 # No model, the gateway's choice, a model that is not known.
 
