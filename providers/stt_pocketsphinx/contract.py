@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +18,7 @@ from .stt import PocketsphinxSTT
 if TYPE_CHECKING:
     from stt_core.stt import STT
 
-__all__ = ["subjects"]
+__all__ = ["digits_subject", "subjects"]
 
 _START_SECONDS = 10.0
 
@@ -31,23 +31,38 @@ def subjects(sample: Sample | None = None) -> Iterable[Subject]:
     """
     if sample is None:
         raise ConfigError("pocketsphinx listens: give it a sample of clear English speech")
-    return [
-        Subject(
-            name="pocketsphinx",
-            kind="local",
-            create=_create,
-            sample=sample,
-            pace=8.0,
-            word_tolerance=0.2,
-            drop=_kill,
-            hold=_stop,
-            update=Update(options={"word_timestamps": False}, arrived=_without_words),
-        )
-    ]
+    return [_subject("pocketsphinx", _create, sample)]
+
+
+def digits_subject(sample: Sample) -> Subject:
+    """The engine as it hears digits.
+
+    Args:
+        sample: digits, their words written out.
+    """
+    return _subject("pocketsphinx, digits", _create_for_digits, sample)
+
+
+def _subject(name: str, create: Callable[[Sequence[float]], Awaitable[STT]], sample: Sample) -> Subject:
+    return Subject(
+        name=name,
+        kind="local",
+        create=create,
+        sample=sample,
+        pace=8.0,
+        word_tolerance=0.2,
+        drop=_kill,
+        hold=_stop,
+        update=Update(options={"word_timestamps": False}, arrived=_without_words),
+    )
 
 
 async def _create(_: Sequence[float]) -> STT:
     return PocketsphinxSTT()
+
+
+async def _create_for_digits(_: Sequence[float]) -> STT:
+    return PocketsphinxSTT("digits", numerals=False, interim_results=True)
 
 
 async def _tell(stt: STT, number: signal.Signals) -> None:

@@ -79,6 +79,7 @@ class SpottingSession(Session):
         elif len(self._audio) >= 2 * self._max_samples:
             self._recognizer.cancel()
             self._drop_before(self._end - _OVERLAP)
+            self._settle(self._origin)
             self._begin()
 
     def _measure(self) -> None:

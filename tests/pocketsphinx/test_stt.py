@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from stt_core import ConfigError, ConnectionLostError, SpeechEvent, SpeechEventType, STTError, create_stt
+from stt_core import (
+    ConfigError,
+    ConnectionLostError,
+    ConnectTimeoutError,
+    SpeechEvent,
+    SpeechEventType,
+    STTError,
+    create_stt,
+)
 from stt_core.audio import Converter
 from stt_core.audio.frames import AudioFormat
 from stt_core.runner import AudioChunk, EndOfInput, FlushRequest, OptionsUpdate, SourceItem
@@ -86,6 +94,64 @@ async def test_a_file_survives_it_too_unless_retries_are_forbidden(speech: Speec
         with pytest.raises(ConnectionLostError, match="killed by signal 9"):
             await stt.recognize(SPEECH / "garden.wav", max_retries=0)
         assert (await stt.recognize(SPEECH / "garden.wav")).text == speech("garden")[1]
+
+
+async def test_digits_are_written_as_numerals_or_words(speech: Speech) -> None:
+    """`4 1 7` by default, `four one seven` where that is wanted; a word for each digit, as a file and live."""
+    pcm, text = speech("phone")
+    async with create_stt("pocketsphinx/digits?min_digits=6&max_digits=6") as stt:
+        numerals = await stt.recognize(SPEECH / "phone.wav")
+        assert numerals.text == "4 1 7 2 9 6"
+        assert numerals.words is not None
+        assert [word.text for word in numerals.words] == numerals.text.split()
+        assert (await stt.recognize(SPEECH / "phone.wav", numerals=False)).text == text
+        assert (await stt.recognize(SPEECH / "message.wav")).text == ""
+        async with stt.stream(sample_rate=16000) as stream:
+            await stream.send_frame(speech("message")[0] + bytes(32000) + pcm)
+            stream.end_input()
+            events = [event async for event in stream]
+    assert words_of(events) == numerals.text.split()
+    assert [event.type for event in events].count(SpeechEventType.END_OF_SPEECH) == 2
+    assert INTERIM not in [event.type for event in events]
+
+
+async def test_models_change_hands(speech: Speech) -> None:
+    """Calls with other options get the process that has their models, or one loads others; each hears its own."""
+    config = "pocketsphinx/keyphrase?keyphrases=turn on the light&max_idle=2"
+    async with create_stt(config) as stt:
+        await stt.prewarm()
+        (pid,) = children()
+        assert (await stt.recognize(SPEECH / "light.wav")).text == "turn on the light"
+        assert (await stt.recognize(SPEECH / "message.wav", keyphrases=["leave a message"])).text == "leave a message"
+        async with stt.stream(sample_rate=16000) as stream:
+            await stream.send_frame(speech("light")[0])
+            assert words_of(await stream.flush()) == ["turn", "on", "the", "light"]
+        assert children() == [pid]
+
+
+async def test_a_model_that_cannot_be_loaded_is_a_config_error(tmp_path: Path) -> None:
+    """What begins like a language model and is none: the error says so, at once, and again."""
+    (tmp_path / "broken.lm").write_text("\\data\\\nngram 1=2\n")
+    async with create_stt("pocketsphinx/en-us", language_model=str(tmp_path / "broken.lm")) as stt:
+        for _ in range(2):
+            with pytest.raises(ConfigError, match="cannot load"):
+                await stt.recognize(SPEECH / "light.wav")
+        # A process that serves already is no worse off.
+        with pytest.raises(ConfigError, match="cannot load"):
+            await stt.stream(source=SPEECH / "light.wav").transcript()
+
+
+async def test_max_workers_bounds_streams(speech: Speech) -> None:
+    """A stream beyond the limit waits for connect_timeout, and then says which limit it is; no idle process is kept."""
+    config = "pocketsphinx/digits?max_workers=1&max_idle=0&connect_timeout=5&max_retries=0"
+    async with create_stt(config) as stt:
+        async with stt.stream(sample_rate=16000) as first:
+            await first.send_frame(bytes(32000))
+            await first.flush()
+            with pytest.raises(ConnectTimeoutError, match="max_workers"):
+                await stt.recognize(SPEECH / "phone.wav", connect_timeout=0.01)
+        while children():
+            await asyncio.to_thread(os.sched_yield)
 
 
 async def test_telephone_audio_is_understood(speech: Speech) -> None:
