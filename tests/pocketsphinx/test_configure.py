@@ -152,7 +152,7 @@ def test_the_class_is_typed_as_the_families_are_registered() -> None:
     [
         ("word", "no phones"),
         ("word AH QX", "`QX` is no phone"),
-        ("word ah", ""),
+        ("To(2) ah0", ""),
         ("", ""),
         ("# word", ""),
         (";;; x", ""),
