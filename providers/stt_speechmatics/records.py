@@ -128,7 +128,7 @@ class Records:
             job_id: as the client gave it.
             owner: whose jobs the client may see; ``None`` for all.
             on_premises: which API is asked.
-            what: of it is asked for: its ``File`` is not there any more once it was deleted.
+            what: is asked for, a ``Job`` or a ``File``; the error is called after it.
 
         Raises:
             Refused: 404, there is none; 410, it has expired.
@@ -140,8 +140,6 @@ class Records:
             raise Refused(404, "there is no job of this id", title="Job not found")
         if record.gone == "expired":
             raise Refused(410, "jobs are not kept for ever: this one is gone", title=f"{what} Expired")
-        if record.gone == "deleted" and what != "Job":
-            raise Refused(404, "the job was deleted", title="Job not found")
         return record
 
     def job(self, record: Record) -> Job | None:

@@ -355,16 +355,6 @@ async def test_a_job_has_a_log() -> None:
 # -- what is submitted -------------------------------------------------------------------------------------------------
 
 
-async def test_the_config_reaches_the_provider_as_far_as_it_has_options_for_it() -> None:
-    """Language, vocabulary, diarization; of a backend with fewer options the rest is left out."""
-    stt = Told()
-    transcription = {"operating_point": "enhanced", "diarization": "speaker", "additional_vocab": [{"content": "STT"}]}
-    async with serving(stt) as server:
-        await server.done(config(transcription=transcription))
-    (settings,) = stt.calls
-    assert settings.language == "en"
-
-
 @pytest.mark.parametrize("path", ["/jobs", "/jobs/"])
 async def test_both_spellings_of_the_path_take_jobs(path: str) -> None:
     """The vendor's example for curl has a slash at the end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, cast
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stt_core.events import Word
-from stt_core.server import Form, Refused
+from stt_core.server import Form, JobBoard, Refused
 from stt_core.transcript import (
     AudioEvent,
     Chapter,
@@ -25,6 +26,7 @@ from stt_core.transcript import (
 )
 from stt_speechmatics.asked import Asked, read_job
 from stt_speechmatics.items import ItemWriter, delimiter_of, pieces_of
+from stt_speechmatics.records import Records
 from stt_speechmatics.replies import document_of, srt_of, txt_of
 from stt_speechmatics.usage import UsageBook
 
@@ -83,6 +85,30 @@ def joined(results: Sequence[Item], delimiter: str) -> str:
         attached = item["type"] == "punctuation" and item.get("attaches_to") == "previous"
         text += ("" if attached or not text else delimiter) + item["alternatives"][0]["content"]
     return text
+
+
+# -- what is asked -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("transcription", "wishes"),
+    [
+        ({}, {"diarization": False}),
+        ({"diarization": "none"}, {"diarization": False}),
+        ({"diarization": "speaker"}, {"diarization": True}),
+        ({"diarization": "channel"}, {"diarization": "channel"}),
+        (
+            {"additional_vocab": [{"content": "STT", "sounds_like": ["ess tee tee"]}, "Kyoto"]},
+            {"keyterms": ["STT", "Kyoto"]},
+        ),
+        ({"punctuation_overrides": {"permitted_marks": []}}, {"punctuation": False}),
+        ({"punctuation_overrides": {"permitted_marks": ["."]}}, {}),
+    ],
+)
+def test_a_config_is_portable_as_far_as_others_know_it(transcription: Json, wishes: Json) -> None:
+    """Words with times always, because every format needs them; speakers told apart only where that was asked for."""
+    found = {name: value for name, value in asked(transcription=transcription).wishes.items() if value is not None}
+    assert found == {"word_timestamps": True, "diarization": False, **wishes}
 
 
 # -- json-v2 -----------------------------------------------------------------------------------------------------------
@@ -387,6 +413,18 @@ def test_subtitles_of_what_has_no_times_cannot_be_had() -> None:
     with pytest.raises(Refused) as refused:
         srt_of(Transcript("Good day."), asked())
     assert (refused.value.status, refused.value.title) == (400, "Format Not Supported")
+
+
+# -- records -----------------------------------------------------------------------------------------------------------
+
+
+async def test_no_two_jobs_were_made_at_the_same_time() -> None:
+    """A list is continued by time alone; milliseconds are what the wire has, whatever the clock does."""
+    moments = [datetime(2026, 3, 2, 10, 0, 0, 123_456, UTC), datetime(2026, 3, 2, 10, 0, 0, 123_999, UTC)]
+    clock = iter([*moments, moments[0]])
+    records = Records(JobBoard(max_jobs=3, log=logging.getLogger("test")), now=lambda: next(clock))
+    made = [records.create(asked(), data_name="", owner=None, request_id="r").created_at for _ in range(3)]
+    assert [moment.microsecond for moment in made] == [123_000, 124_000, 125_000]
 
 
 # -- usage -------------------------------------------------------------------------------------------------------------

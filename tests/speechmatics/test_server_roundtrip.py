@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from stt_core.registry import Resolved
     from stt_speechmatics.stt import SpeechmaticsSTT
 
+Json = dict[str, object]
+
 WAV = wav_header(AudioFormat(8000), 32000) + bytes(32000)
 
 
@@ -210,3 +212,35 @@ async def test_our_client_works_with_the_container() -> None:
         found = await stt.recognize(WAV, parallel_engines=2, user_id="me", poll_interval=0.01)
         assert found.text == "Good day."
         await stt.prewarm()
+
+
+async def test_a_server_before_speechmatics_itself_changes_nothing() -> None:
+    """The config goes on field by field, but for what is between a client and its server; the answer comes whole."""
+    told = Told(HELLO)
+    told.go.set()
+    async with Host(told) as upstream:
+        behind = create_stt("speechmatics", base_url=upstream.urls["speechmatics"], api_key="k", wait=30)
+        async with (
+            behind,
+            Host(behind) as host,
+            create_stt("speechmatics", base_url=host.urls["speechmatics"], api_key="k", wait=30) as stt,
+        ):
+            found = await stt.recognize(
+                WAV,
+                tracking={"title": "One"},
+                topic_detection_config={"topics": ["weather"]},
+                enable_entities=True,
+                additional_vocab=["Kyoto"],
+            )
+            (job,) = [cast("Json", job.raw) async for job in behind.list_jobs()]
+    assert found.text == "Good day."
+    assert "topic_detection_errors" in cast("Json", cast("Json", found.raw)["metadata"])
+    config = cast("Json", job["config"])
+    assert config["topic_detection_config"] == {"topics": ["weather"]}
+    assert config["transcription_config"] == {
+        "language": "en",
+        "model": "enhanced",
+        "enable_entities": True,
+        "additional_vocab": [{"content": "Kyoto"}],
+    }
+    assert "title" not in cast("Json", config["tracking"])
