@@ -154,6 +154,26 @@ async def test_usage_is_what_was_sent() -> None:
     assert sum(usage.replayed_duration for usage in usages) > 0
 
 
+@virtual_time
+@pytest.mark.parametrize("model", ["deepgram/nova-3-medical", "cartesia/ink-2"])
+async def test_another_model_in_the_middle_of_a_sentence(model: str) -> None:
+    """In the same session where the wire stays the same, else in a new one, where a word may be marked as replayed."""
+    async with gateways(()) as (proxy,):
+        stt = create_stt(f"livekit/deepgram/nova-3?base_url={proxy.url}", max_pace=1e6)
+        async with stt, stt.stream(sample_rate=RATE) as stream:
+            await stream.send_frame(AUDIO[: 3 * RATE])
+            await stream.update_options(model=model)
+            await stream.send_frame(AUDIO[3 * RATE :])
+            stream.end_input()
+            events = [event async for event in stream]
+        words = iter(said(events))
+        assert all(word in words for word in WORDS)
+        assert said(events) == WORDS or any(event.replayed for event in events)
+        models = [text for connection in proxy.connections for text in connection.texts if f'"model":"{model}"' in text]
+        assert len(models) == 1
+        assert len(proxy.connections) == (2 if model == "cartesia/ink-2" else 1)
+
+
 # -- chains --------------------------------------------------------------------------------------------------------
 
 
