@@ -486,8 +486,8 @@ async def test_a_backend_that_fails_is_an_error_and_no_clean_end() -> None:
 
 async def test_real_speech_comes_through() -> None:
     """The embedded engine behind two sessions at once, with turns and without: every word, once."""
-    pcm = (SPEECH / "weather.wav").read_bytes()[44:] + bytes(32000)
-    text = (SPEECH / "weather.txt").read_text().strip()
+    pcm = (SPEECH / "garden.wav").read_bytes()[44:] + bytes(32000)
+    text = (SPEECH / "garden.txt").read_text().strip()
     audio = [append(pcm[at : at + 3200]) for at in range(0, len(pcm), 3200)]
     async with serving("pocketsphinx/en-us") as server:
         turns, whole = await asyncio.gather(
