@@ -102,7 +102,7 @@ class Members:
     """The members of a stream in their order, and the one that serves.
 
     A connection that drops is made again with the same member; one that does not come about, or comes to nothing, goes
-    to the next member whose turn it can be, and round again. Each has a retry budget of its own, and is out for the
+    to the next member that has failed less, and round again. Each has a retry budget of its own, and is out for the
     rest of the stream when it is spent or would not help.
 
     Args:
@@ -194,9 +194,9 @@ class Members:
     def _choose(self, failed: Member, now: float, *, was_ready: bool) -> Member:
         if was_ready and failed.available_at <= now + SAME_AGAIN_SECONDS:
             return failed
-        for member in self.all:
-            if member is not failed and member.available_at <= now:
-                return member
+        ready = [member for member in self.all if member is not failed and member.available_at <= now]
+        if ready:
+            return min(ready, key=lambda member: member.budget.spent)  # who has not failed yet, before who has
         return min(self.all, key=lambda member: member.available_at)
 
     def final_error(self, error: STTError) -> STTError:
