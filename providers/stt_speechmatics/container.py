@@ -57,13 +57,13 @@ class Container:
 
     async def _submit(self, request: Request) -> Response:
         engines = read_engines(request)
-        form = await request.form()
+        submission = await self._desk.read(await request.form())
         unused = ENGINES - self._used()
         if engines > unused:
             raise Refused(
                 503, f"Server busy: {engines} engines were asked for, and {unused} of {ENGINES} are free", code=BUSY
             )
-        record, _ = await self._desk.submit(request, form, engines=engines)
+        record, _ = self._desk.submit(request, submission, engines=engines)
         return Response.json({"id": record.id}, 201)
 
     async def _active(self, request: Request) -> Response:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from stt_core.audio.decode import open_audio
@@ -29,9 +30,24 @@ if TYPE_CHECKING:
     from .records import Record
     from .wire import TranscriptFormat
 
-__all__ = ["JobDesk"]
+__all__ = ["JobDesk", "Submission"]
 
 logger = logging.getLogger("stt_speechmatics.server")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job that may come about.
+
+    Attributes:
+        asked: what is to be done.
+        upload: the recording; ``None`` where it is fetched.
+        duration: of the upload, in seconds, where it says so itself.
+    """
+
+    asked: Asked
+    upload: Upload | None
+    duration: float | None
 
 
 class JobDesk:
@@ -47,13 +63,11 @@ class JobDesk:
         self.records = Records(services.jobs)
         self.usage = UsageBook()
 
-    async def submit(
-        self, request: Request, form: Form, *, owner: str | None = None, engines: int | None = None
-    ) -> tuple[Record, Job]:
-        """Starts a job.
+    async def read(self, form: Form) -> Submission:
+        """What a form asks for, as far as the provider behind and the operator allow it.
 
         Raises:
-            Refused: 400, the form is not what makes one; 429, there is no room.
+            Refused: 400, it makes no job.
         """
         asked = read_job(form)
         upload = form.file(FILE_FIELD)
@@ -68,6 +82,17 @@ class JobDesk:
         for notification in asked.notifications:
             self._check_place("notification_config.url", notification.callback)
         duration = None if upload is None else await asyncio.to_thread(_duration, upload)
+        return Submission(asked, upload, duration)
+
+    def submit(
+        self, request: Request, submission: Submission, *, owner: str | None = None, engines: int | None = None
+    ) -> tuple[Record, Job]:
+        """Starts a job.
+
+        Raises:
+            Refused: 429, there is no room.
+        """
+        asked, upload = submission.asked, submission.upload
         record = self.records.create(
             asked,
             data_name="" if upload is None else upload.name,
@@ -75,7 +100,7 @@ class JobDesk:
             request_id=request_id_of(request),
             engines=engines,
         )
-        record.duration = duration
+        record.duration = submission.duration
         self.records.note(record, "created")
         then = self._notify if asked.notifications else None
         job = self.records.submit(record, lambda: self._recognize(record, upload), upload=upload, then=then)
@@ -145,7 +170,7 @@ class JobDesk:
             record.duration = transcript.duration
         record.finished_at = self.records.now()
         self.records.note(record, "done")
-        self.usage.add(record.finished_at.date(), asked, transcript.duration or 0.0)
+        self.usage.add(record.finished_at.date(), asked, record.duration or 0.0)
         logger.info("the job %s is done", record.id, extra=told)
         return transcript
 

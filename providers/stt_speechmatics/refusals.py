@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from stt_core.server import Response
 
@@ -56,6 +55,6 @@ def refusal(request: Request, refused: Refused) -> Response:
 
 
 def request_id_of(request: Request) -> str:
-    """What the client calls the request, if that can be an id; else a new one."""
+    """What the client calls the request, if that can be an id; else the server's own for it."""
     named = request.headers.get(CLIENT_ID_HEADER, "")
-    return named if 0 < len(named) <= _MAX_ID and named.isascii() and named.isprintable() else str(uuid4())
+    return named if 0 < len(named) <= _MAX_ID and named.isascii() and named.isprintable() else request.id

@@ -58,18 +58,17 @@ class SpeechmaticsServer:
     def routes(self) -> Sequence[Route]:
         """See :class:`stt_core.server.ServerHalf`, here and below."""
         base, job = f"{self.base_path}{JOBS_PATH}", f"{self.base_path}{JOBS_PATH}/{{id}}"
-        found = {
-            ("POST", base): self._submit,
-            ("POST", f"{base}/"): self._submit,  # as the vendor's example for curl has it
-            ("GET", base): self._list,
-            ("GET", job): self._details,
-            ("DELETE", job): self._delete,
-            ("GET", f"{job}/transcript"): self._transcript,
-            ("GET", f"{job}/log"): self._log,
-            ("GET", f"{self.base_path}{USAGE_PATH}"): self._report,
-            ("POST", f"/v1{API_KEYS_PATH}"): self._temporary_key,
-        }
-        routes = [Route(method, path, handler) for (method, path), handler in found.items()]
+        routes = [
+            Route("POST", base, self._submit),
+            Route("POST", f"{base}/", self._submit),  # as the vendor's example for curl has it
+            Route("GET", base, self._list),
+            Route("GET", job, self._details),
+            Route("DELETE", job, self._delete),
+            Route("GET", f"{job}/transcript", self._transcript),
+            Route("GET", f"{job}/log", self._log),
+            Route("GET", f"{self.base_path}{USAGE_PATH}", self._report),
+            Route("POST", f"/v1{API_KEYS_PATH}", self._temporary_key),
+        ]
         routes += Container(self._desk, self.base_path).routes()
         return [replace(route, handler=_identified(route.handler)) for route in routes]
 
@@ -121,15 +120,15 @@ class SpeechmaticsServer:
 
     async def _submit(self, request: Request) -> Response:
         wait, form_of = read_wait(request, None), read_format(request)
-        record, job = await self._desk.submit(request, await request.form(), owner=self._owner(request))
+        submission = await self._desk.read(await request.form())
+        record, job = self._desk.submit(request, submission, owner=self._owner(request))
         answer: Submitted = {"id": record.id}
         if wait is not None:
             await job.wait(min(wait, MAX_WAIT))
             status = self._desk.records.status(record)
             answer["status"] = "created" if status == "running" else status
-            if status == "done":
-                with suppress(Refused):  # not in this format: the job is done all the same
-                    cast("dict[str, object]", answer)[form_of] = await self._desk.rendered(record, form_of)
+            with suppress(Refused):  # there is none, or not in this format: the job is taken all the same
+                cast("dict[str, object]", answer)[form_of] = await self._desk.rendered(record, form_of)
         return Response.json(answer, 201)
 
     async def _list(self, request: Request) -> Response:

@@ -6,7 +6,9 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Awaitable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, BinaryIO, TypeVar, cast
+from uuid import uuid4
 
 from aiohttp import BodyPartReader, web
 
@@ -116,6 +118,11 @@ class Request:
         self._prefix = prefix
         self._max_upload = max_upload
         self._form: Form | None = None
+
+    @cached_property
+    def id(self) -> str:
+        """Its own, for answers and logs to name it by."""
+        return str(uuid4())
 
     @property
     def method(self) -> str:

@@ -810,6 +810,9 @@ async def test_a_container_takes_jobs_without_a_key() -> None:
         assert re.fullmatch("[0-9a-f]{20}", job_id)
         job = (await server.get(f"{JOBS}/{job_id}", wait=30)).job
         assert (job["status"], job["request_id"]) == ("running", "mine-1")
+        unnamed = await server.submit(path=JOBS)
+        job = (await server.get(f"{JOBS}/{unnamed.json['id']}")).job
+        assert job["request_id"] == unnamed.headers["Request-Id"]
         stt.go.set()
         while (await server.get(f"{JOBS}/{job_id}")).job["status"] == "running":
             pass
@@ -838,6 +841,14 @@ async def test_a_container_counts_its_engines() -> None:
         for wrong in ("3", '{"parallel_engines": 0}', '{"parallel_engines": "2"}', "{"):
             reply = await server.submit(path=JOBS, headers={"X-SM-Processing-Data": wrong})
             assert reply.error == (400, "Job rejected"), wrong
+
+
+async def test_engines_are_not_given_out_twice() -> None:
+    """Of submits that come at the same time no more are taken than there are engines for."""
+    async with serving(Told(held=True), key=None) as server:
+        two = {"X-SM-Processing-Data": '{"parallel_engines": 2}'}
+        replies = await asyncio.gather(*(server.submit(path=JOBS, headers=two) for _ in range(6)))
+        assert sorted(reply.status for reply in replies) == [201, 201, 503, 503, 503, 503]
 
 
 async def test_a_container_neither_deletes_nor_tells_usage() -> None:
