@@ -93,6 +93,8 @@ def guard(work: Callable[[], int], *, verbose: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _UNREAD
     except OSError as error:
+        if error.errno is None:
+            raise  # not the system's: a mistake of ours, and no less for having this class
         if verbose:
             _trace(error)
         note(f"{error.filename or 'stdout'}: {error.strerror or error}")

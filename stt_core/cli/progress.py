@@ -130,7 +130,7 @@ class Progress:
             audio = "" if duration is None else f": {duration:.1f} s of audio"
             return f"stt: transcribing {self._running[0].file.name}{audio}, {seconds:.0f} s so far"
         names = ", ".join(run.file.name for run in self._running)
-        return f"stt: {self._done} of {self._total} files done, {seconds:.0f} s so far; transcribing {names}"
+        return f"stt: {self._done} of {self._total} done, {seconds:.0f} s so far: {names}"
 
 
 def _rate(duration: float | None, seconds: float) -> str:

@@ -169,6 +169,19 @@ def test_ctrl_c_ends_the_waiting_and_not_the_job(submitted: Callable[[str], str]
     assert (vendor / f"{job_id}.json").exists()
 
 
+def test_ctrl_c_during_the_upload_leaves_a_doubt(recording: Recording, start: Start) -> None:
+    """Nobody knows then whether there is a job, and nobody says that there is none."""
+    process = start("jobs", "submit", recording("stuck.wav"))
+    assert process.stderr
+    assert process.stderr.readline() == "errands: the upload has begun\n"
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == (
+        "",
+        "stt: stopped: whether the upload became a job is not known; stt jobs list may tell\n",
+    )
+    assert process.returncode == 130
+
+
 def test_a_file_is_transcribed_by_a_job(recording: Recording, capsys: Capture) -> None:
     """`stt transcribe` needs to know nothing about jobs."""
     assert main(["transcribe", recording("call.wav")]) == 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -56,13 +58,17 @@ def _load(job_id: str) -> Errand:
 
 
 class Errands(JobBackend):
-    """The jobs: a file called ``broken`` fails, one called ``slow`` is never done."""
+    """The jobs: a file called ``broken`` fails, one called ``slow`` is never done, one called ``stuck``
+    never taken."""
 
     polling = Polling(interval=0.01, backoff=1.0)
     formats = ("json", "srt")
 
     async def submit(self, audio: AudioInput, settings: Resolved) -> str:
         """See :class:`JobBackend`."""
+        if PurePath(audio.name).stem == "stuck":
+            print("errands: the upload has begun", file=sys.stderr, flush=True)
+            await asyncio.get_running_loop().create_future()
         job_id = f"job-{len(list(_path('x').parent.iterdir())) + 1}"
         _path(job_id).write_text(json.dumps(Errand(name=audio.name, polls=0, deleted=False)))
         return job_id
