@@ -36,7 +36,7 @@ GATEWAY_TIMEOUT = 10.0
 GATEWAY_RETRIES = 3
 
 
-_ModelId = Annotated[str, Pattern(r"[^\s:{}]+", "a model's id, without a language: that of the session is kept")]
+_ModelId = Annotated[str, Pattern(r"[^\s:{}]+", "a model's id without a language (the session's is kept)")]
 
 
 class FallbackModel(TypedDict, total=False):

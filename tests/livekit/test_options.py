@@ -247,7 +247,7 @@ def test_options_in_a_config_string() -> None:
         ("deepgram/nova-3?keyterms=a&keyterm=b", "`keyterms` and `keyterm` set the same thing"),
         ("cartesia/ink-whisper?diarization=true", "no switch for `diarization`"),
         ("cartesia/ink-2?word_timestamps=true", "no switch for `word_timestamps`"),
-        ("deepgram?fallback=cartesia/ink-whisper:en", "without a language: that of the session is kept"),
+        ("deepgram?fallback=cartesia/ink-whisper:en", "without a language (the session's is kept)"),
         ("deepgram?fallback=", "takes a model's id"),
         ('deepgram?fallback={"name":"x"}', "there is no option `fallback[0].name`"),
         ("deepgram?gateway_timeout=0", "above 0"),
