@@ -419,6 +419,19 @@ async def test_all_jobs_are_listed_once(count: int, step: float) -> None:
 
 
 @virtual_time
+async def test_a_millisecond_with_more_jobs_than_a_page_ends() -> None:
+    """3.2: no cursor reaches the rest of them; what is older is listed all the same."""
+    created = [START] * 20 + [START + timedelta(milliseconds=1)] * 150
+    async with (
+        ScriptedServer(http=Shelf(created)) as server,
+        create_stt("speechmatics", api_key=KEY, base_url=f"{server.url}/v2") as stt,
+    ):
+        ids = [job.id async for job in stt.list_jobs()]
+    assert len(ids) == len(set(ids)) == 120
+    assert set(ids) >= {f"job{number}" for number in range(20)}
+
+
+@virtual_time
 async def test_a_list_can_be_bounded() -> None:
     """By number, by time, and with the deleted ones; pages are fetched as they are needed."""
     created = [START + timedelta(seconds=number) for number in range(250)]

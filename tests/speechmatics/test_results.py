@@ -220,6 +220,34 @@ def test_channels_are_put_in_the_order_of_time() -> None:
     assert found.audio_events == [AudioEvent("applause", 3.0, 3.5, 0.8, 1)]
 
 
+def said(content: str, start: float | None, **more: object) -> dict[str, object]:
+    kind = "word" if content.isalpha() else "punctuation"
+    return {"type": kind, "start_time": start, "end_time": start, "alternatives": [{"content": content}], **more}
+
+
+def test_a_channel_keeps_its_order() -> None:
+    """What has no time of its own, or an earlier one, is said after what stands before it in its channel."""
+    first = [said("one", 5.0), said(".", 5.0), said("two", None), said(".", None), said("three", 1.0)]
+    second = [said("four", 2.0), said(".", 2.0), said("five", 6.0)]
+    labelled = [{**item, "channel": "Channel 1"} for item in first] + [{**item, "channel": "b"} for item in second]
+    found = read_transcript({"results": labelled})
+    assert found.text == "four. one. two. three five"
+
+
+def test_a_mark_ends_a_sentence_by_its_kind_where_nothing_says_so() -> None:
+    """5: `is_eos` is missing in older formats; where it is there, it counts."""
+    old = [said("one", 0.0), said(".", 0.0), said("two", 1.0), said(",", 1.0), said("three", 2.0)]
+    assert [each.text for each in read_transcript({"results": old}).segments or ()] == ["one.", "two, three"]
+    new = [
+        said("one", 0.0),
+        said(".", 0.0, is_eos=False),
+        said("two", 1.0),
+        said(",", 1.0, is_eos=True),
+        said("three", 2.0),
+    ]
+    assert [each.text for each in read_transcript({"results": new}).segments or ()] == ["one. two,", "three"]
+
+
 def test_channels_without_labels_of_their_own_are_numbered() -> None:
     """4.1: `Channel 1` and so on; a label that nobody knows gets the next index, the same each time."""
     channels = Channels()
