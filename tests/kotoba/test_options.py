@@ -116,7 +116,7 @@ def addresses(stt: KotobaSTT) -> tuple[str | None, str | None]:
     found: list[str | None] = []
     for meaning in ("rest_url", "ws_url"):
         try:
-            found.append(stt.url(meaning, stt.settings))
+            found.append(stt.addresses.get(meaning, stt.settings))
         except ConfigError:
             found.append(None)
     return found[0], found[1]
@@ -147,6 +147,14 @@ async def test_the_address_that_a_model_needs_has_to_be_there(
         kotoba(config)
     monkeypatch.setenv(variable, "http://127.0.0.1:1/v1")
     kotoba(config)
+
+
+async def test_an_address_that_no_parser_takes_is_said_to_be_none() -> None:
+    """Once it is used, and not as a ValueError."""
+    stt = kotoba("kotoba/one-shot", rest_url="http://[::1/v1")
+    with pytest.raises(ConfigError, match="base_url"):
+        await stt.recognize(b"RIFF")
+    await stt.aclose()
 
 
 async def test_an_address_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
