@@ -75,7 +75,8 @@ class Server:
         self.http = http
 
     async def post(self, path: str, file: bytes | None = WAV, fields: Mapping[str, str] | None = None) -> Answer:
-        form = aiohttp.FormData(default_to_multipart=True)
+        form = aiohttp.FormData()
+        form.add_field("kind", "multipart", content_type="text/plain")  # a content type makes it one
         for name, value in (fields or {}).items():
             form.add_field(name, value)
         if file is not None:
