@@ -19,14 +19,15 @@ from __future__ import annotations
 
 import importlib
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, cast
+from typing import IO, Protocol, cast
 
 from stt_core.errors import MissingExtraError
 
-from .dictionary import read_pronunciations
+from .dictionary import Pronunciation, arpa_words, dictionary_of, read_pronunciations
 from .task import Task
 
 __all__ = ["FRAME", "PRIOR_MEAN", "SAMPLE_RATE", "MeanEstimator", "Recognizer", "Segment", "Vad", "Word", "new_vad"]
@@ -162,8 +163,10 @@ class Recognizer:
 
     def __init__(self, task: Task | None = None, **settings: object) -> None:
         self._task = task or Task()
+        self._dictionary: IO[str] | None = None
         if self._task.language_model is not None:
             settings["lm"] = self._task.language_model
+            settings |= self._small_dictionary(self._task.language_model)
         self._decoder = _new_decoder(**settings)
         self._origin = 0
         self._prepare()
@@ -205,10 +208,7 @@ class Recognizer:
 
     def _prepare(self) -> None:
         """What a decoder has to be told before its first utterance."""
-        lines = list(self._task.pronunciations)
-        if self._task.dictionary is not None:
-            lines += Path(self._task.dictionary).read_text("utf-8").splitlines()
-        added = list(read_pronunciations(lines))
+        added = [] if self._dictionary is not None else self._added()
         for at, (word, phones) in enumerate(added, 1):
             variant, number = word, 1
             while self._decoder.lookup_word(variant) is not None:
@@ -216,6 +216,24 @@ class Recognizer:
                 variant = f"{word}({number})"
             # The search is told of new words once.
             self._decoder.add_word(variant, phones, at == len(added))
+
+    def _added(self) -> list[Pronunciation]:
+        lines = list(self._task.pronunciations)
+        if self._task.dictionary is not None:
+            lines += Path(self._task.dictionary).read_text("utf-8").splitlines()
+        return list(read_pronunciations(lines))
+
+    def _small_dictionary(self, model: str) -> dict[str, object]:
+        """A dictionary of the model's words alone: with 134,000 others pocketsphinx takes minutes to load it."""
+        with Path(model).open(encoding="utf-8", errors="replace") as file:
+            words = arpa_words(file)
+        if words is None:
+            return {}
+        # Kept as long as the decoder, which reads it again when it is reset.
+        self._dictionary = tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".dict")  # noqa: SIM115
+        self._dictionary.write(dictionary_of(words, self._added()))
+        self._dictionary.flush()
+        return {"dict": self._dictionary.name}
 
     def _segments(self) -> list[Segment]:
         """The segments that are words."""

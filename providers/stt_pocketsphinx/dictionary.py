@@ -14,7 +14,15 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["PHONES", "DictionaryError", "Pronunciation", "missing_words", "read_pronunciations"]
+__all__ = [
+    "PHONES",
+    "DictionaryError",
+    "Pronunciation",
+    "arpa_words",
+    "dictionary_of",
+    "missing_words",
+    "read_pronunciations",
+]
 
 _PHONES = "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH"
 PHONES = frozenset(_PHONES.split())
@@ -60,6 +68,36 @@ def missing_words(words: Iterable[str], added: Iterable[str] = ()) -> dict[str, 
     text = _built_in()
     missing = [word for word in words if word not in known and f"\n{word} ".encode() not in text]
     return {word: _nearest(word, text, known) for word in missing}
+
+
+def arpa_words(lines: Iterable[str]) -> set[str] | None:
+    """The words of an n-gram model in ARPA's text form; ``None`` if it is none."""
+    words: set[str] | None = None
+    for line in lines:
+        if line.startswith("\\1-grams:"):
+            words = set()
+        elif words is not None and line.startswith("\\"):
+            return words
+        elif words is not None and len(parts := line.split()) > 1:
+            words.add(parts[1])
+    return words
+
+
+def dictionary_of(words: set[str], added: Iterable[Pronunciation]) -> str:
+    """A dictionary of these words alone: all ways to say them that the engine knows, and those that were added."""
+    ways: dict[str, list[str]] = {}
+    for line in _built_in().decode().splitlines():
+        word, _, phones = line.partition(" ")
+        if (word := _VARIANT.sub("", word)) in words:
+            ways.setdefault(word, []).append(phones)
+    for word, phones in added:
+        if word in words:
+            ways.setdefault(word, []).append(phones)
+    return "".join(
+        f"{word if number == 1 else f'{word}({number})'} {phones}\n"
+        for word, all_phones in ways.items()
+        for number, phones in enumerate(dict.fromkeys(all_phones), 1)
+    )
 
 
 def _nearest(word: str, text: bytes, added: Iterable[str]) -> list[str]:

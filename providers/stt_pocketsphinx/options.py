@@ -110,7 +110,10 @@ class EnUsOptions(_UtteranceOptions, _VocabularyOptions, total=False):
     ]
     language_model: Annotated[
         str,
-        Doc("Path of an n-gram model in place of the general one: ARPA text or pocketsphinx's binary form."),
+        Doc(
+            "Path of an n-gram model in place of the general one: ARPA text, or pocketsphinx's binary form. A word of "
+            "it that has no pronunciation is not heard."
+        ),
         Default(None, "the general one"),
     ]
 

@@ -141,6 +141,20 @@ async def test_a_model_that_cannot_be_loaded_is_a_config_error(tmp_path: Path) -
             await stt.stream(source=SPEECH / "light.wav").transcript()
 
 
+async def test_another_language_model_limits_dictation(tmp_path: Path) -> None:
+    """A small model is loaded at once, words of the user's included, and hears no others."""
+    words = ["<s>", *["turn", "on", "the", "lite", "in", "the", "kitchen"], "</s>"]
+    grams = [sorted(set(zip(*(words[at:] for at in range(order)), strict=False))) for order in (1, 2, 3)]
+    text = "\n".join(["\\data\\", *(f"ngram {order}={len(each)}" for order, each in enumerate(grams, 1)), ""])
+    for order, each in enumerate(grams, 1):
+        text += "\n".join([f"\n\\{order}-grams:", *(f"-0.5 {' '.join(gram)} -0.3" for gram in each), ""])
+    (tmp_path / "ours.lm").write_text(text + "\n\\end\\\n")
+    options = {"language_model": str(tmp_path / "ours.lm"), "pronunciations": ["lite L AY T"]}
+    async with create_stt("pocketsphinx/en-us", **options) as stt:
+        assert (await stt.recognize(SPEECH / "light.wav")).text == "turn on the lite in the kitchen"
+        assert set((await stt.recognize(SPEECH / "garden.wav")).text.split()) <= set(words)
+
+
 async def test_max_workers_bounds_streams(speech: Speech) -> None:
     """A stream beyond the limit waits for connect_timeout, and then says which limit it is; no idle process is kept."""
     config = "pocketsphinx/digits?max_workers=1&max_idle=0&connect_timeout=5&max_retries=0"
