@@ -459,3 +459,17 @@ async def test_files_are_streamed_where_there_is_only_a_socket() -> None:
     assert transcript.text.split() == WORDS
     assert head.target == "/asr?x=1", "the address is used as it is"
     assert head.headers["Authorization"] == f"Bearer {KEY}"
+
+
+async def test_fal_gets_its_key_in_its_own_way() -> None:
+    """`Key` instead of `Bearer`. It is reached through a proxy here, which sees whole addresses."""
+    address = "ws://fal.run/Kotoba-Technologies/kotoba-streaming-stt/v1/realtime"
+    async with vendor("words", ()) as network:
+        stt = create_stt("kotoba/realtime:en", api_key=KEY, ws_url=address, proxy=network.url, max_pace=20.0)
+        async with stt, stt.stream(sample_rate=RATE) as stream:
+            await stream.send_frame(AUDIO)
+            stream.end_input()
+            assert (await stream.transcript()).text.split() == WORDS
+        head = network.connections[0].head
+    assert head.target == address.replace("ws", "http", 1)
+    assert head.headers["Authorization"] == f"Key {KEY}"
