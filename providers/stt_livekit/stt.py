@@ -336,15 +336,13 @@ class _Runner(WebSocketRunner):
         super().__init__(client, settings, codec=self._make_codec, handshake=self._make_handshake)
         self._stt = stt
         self._habits = Habits()
-        self._carries = carries_of(settings)
 
     @property
     def carries(self) -> Carries:
         """What comes through from the model in use, or from its fallbacks."""
-        return self._carries
+        return carries_of(self._settings)
 
     def _make_codec(self, settings: Resolved, pushed: AudioFormat) -> Codec:
-        self._carries = carries_of(settings)
         return GatewayCodec(settings, pushed, base_url=self._stt.base_url, habits=self._habits)
 
     async def _make_handshake(self, codec: Codec) -> Handshake:

@@ -169,6 +169,9 @@ async def test_another_model_in_the_middle_of_a_sentence(model: str) -> None:
         words = iter(said(events))
         assert all(word in words for word in WORDS)
         assert said(events) == WORDS or any(event.replayed for event in events)
+        # Only the second of the two models marks where turns end.
+        ends = [event.derived for event in events if event.type is SpeechEventType.END_OF_SPEECH]
+        assert ends[-1] is (model != "cartesia/ink-2")
         models = [text for connection in proxy.connections for text in connection.texts if f'"model":"{model}"' in text]
         assert len(models) == 1
         assert len(proxy.connections) == (2 if model == "cartesia/ink-2" else 1)
