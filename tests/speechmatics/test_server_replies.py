@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -26,6 +26,7 @@ from stt_core.transcript import (
 )
 from stt_speechmatics.asked import Asked, read_job
 from stt_speechmatics.items import ItemWriter, delimiter_of, pieces_of
+from stt_speechmatics.queries import ListAsked
 from stt_speechmatics.records import Records
 from stt_speechmatics.replies import document_of, srt_of, txt_of
 from stt_speechmatics.usage import UsageBook
@@ -425,6 +426,40 @@ async def test_no_two_jobs_were_made_at_the_same_time() -> None:
     records = Records(JobBoard(max_jobs=3, log=logging.getLogger("test")), now=lambda: next(clock))
     made = [records.create(asked(), data_name="", owner=None, request_id="r").created_at for _ in range(3)]
     assert [moment.microsecond for moment in made] == [123_000, 124_000, 125_000]
+
+
+@given(
+    st.lists(st.tuples(st.integers(-2, 3), st.booleans()), max_size=12), st.integers(1, 5), st.booleans(), st.booleans()
+)
+async def test_pages_hold_every_job_once(
+    made: Sequence[tuple[int, bool]], limit: int, include_deleted: bool, of_ann: bool
+) -> None:
+    """However the clock runs, whatever was deleted, and whoever asks: the newest first, and none twice."""
+    moment = datetime(2026, 3, 2, tzinfo=UTC)
+    board = JobBoard(max_jobs=100, log=logging.getLogger("test"))
+    records = Records(board, now=lambda: moment)
+
+    async def never() -> Transcript:
+        raise AssertionError
+
+    expected: list[str] = []
+    for index, (milliseconds, deleted) in enumerate(made):
+        moment += timedelta(milliseconds=milliseconds)
+        owner = "ann" if index % 2 else None
+        record = records.create(asked(), data_name="", owner=owner, request_id="r")
+        records.submit(record, never, upload=None)
+        if deleted:
+            records.delete(record, force=True)
+        if (include_deleted or not deleted) and (owner or not of_ann):
+            expected.insert(0, record.id)
+    found: list[str] = []
+    before: datetime | None = None
+    while page := records.listed(ListAsked(limit, before, include_deleted), owner="ann" if of_ann else None):
+        assert len(page) <= limit
+        found += [record.id for record in page]
+        before = page[-1].created_at
+    assert found == expected
+    await board.aclose()
 
 
 # -- usage -------------------------------------------------------------------------------------------------------------
