@@ -10,7 +10,8 @@ from stt_core.errors import AuthenticationError, ConfigError, ProtocolError
 
 from .keys import TemporaryKeys
 from .options import DEFAULT_TTL, FOR_JWT
-from .wire import API_KEYS_PATH, BASE_URL, KEY_TYPE, MANAGEMENT_URL, parse, region_url, text_of
+from .reading import parse, text_of
+from .wire import API_KEYS_PATH, BASE_URL, KEY_TYPE, MANAGEMENT_URL, region_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,8 +22,9 @@ from stt_core.testing.faults import EVERY, BlackHole, Corrupt, FaultProxy, Refus
 from stt_core.testing.faults.record import places_of
 from stt_core.testing.scripted import utterance
 
+from .reading import dump
 from .stt import SpeechmaticsSTT
-from .wire import REQUEST_ID_HEADER, dump
+from .wire import REQUEST_ID_HEADER
 
 if TYPE_CHECKING:
     import aiohttp

@@ -16,11 +16,12 @@ from stt_core.server import Refused, Response
 from .asked import read_job, rejected
 from .fetching import fetch
 from .notifying import notify
+from .reading import dump
 from .records import Records
 from .refusals import request_id_of
 from .replies import document_of, srt_of, txt_of
 from .usage import UsageBook
-from .wire import CONTENT_TYPES, FILE_FIELD, dump
+from .wire import CONTENT_TYPES, FILE_FIELD
 
 if TYPE_CHECKING:
     from stt_core.server import Form, Job, Request, Services, Upload

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from stt_core.errors import APIError, ProtocolError
 
-from .wire import REQUEST_ID_HEADER, parse
+from .reading import parse
+from .wire import REQUEST_ID_HEADER
 
 __all__ = ["Refusal", "read_refusal", "without_secrets"]
 

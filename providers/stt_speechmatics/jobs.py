@@ -23,23 +23,10 @@ from .api import QUESTION_SECONDS, REQUEST_SECONDS, Api, is_on_prem
 from .configured import configured
 from .errors import without_secrets
 from .logs import log_of
+from .reading import format_time, items_of, number_of, object_of, parse, read_time, text_of
 from .results import read_transcript
 from .submitting import Submission
-from .wire import (
-    FORMATS,
-    JOBS_PATH,
-    MAX_LISTED,
-    format_time,
-    items_of,
-    job_path,
-    log_path,
-    number_of,
-    object_of,
-    parse,
-    read_time,
-    text_of,
-    transcript_path,
-)
+from .wire import FORMATS, JOBS_PATH, MAX_LISTED, job_path, log_path, transcript_path
 
 if TYPE_CHECKING:
     from stt_core.audio.decode import AudioInput

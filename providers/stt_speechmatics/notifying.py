@@ -13,7 +13,8 @@ from stt_core.errors import JobFailedError
 from stt_core.server import Refused
 
 from .fetching import PAUSES, UNFETCHED, USER_AGENT
-from .wire import CONTENT_TYPES, FORMATS, dump
+from .reading import dump
+from .wire import CONTENT_TYPES, FORMATS
 
 if TYPE_CHECKING:
     from stt_core.server import Fetcher

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, cast
 from stt_core.server import Refused
 
 from .asked import rejected
-from .wire import FORMATS, KEY_TYPE, MAX_LISTED, MAX_TTL, MIN_TTL, PROCESSING_HEADER, read_time
+from .reading import read_time
+from .wire import FORMATS, KEY_TYPE, MAX_LISTED, MAX_TTL, MIN_TTL, PROCESSING_HEADER
 
 if TYPE_CHECKING:
     from stt_core.server import Request

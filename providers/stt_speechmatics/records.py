@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from stt_core.server import Refused
 
-from .wire import build_complaint, build_job, format_time
+from .reading import format_time
+from .wire import build_complaint, build_job
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable

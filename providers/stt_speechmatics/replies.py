@@ -12,7 +12,7 @@ from stt_core.subtitles import Timeline
 from .document import FORMAT_VERSION, UNKNOWN_SPEAKER
 from .items import ItemWriter, code_of, delimiter_of, is_right_to_left, pieces_of
 from .languages import AUTO
-from .wire import format_time
+from .reading import format_time
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -24,7 +24,7 @@ from stt_core.transcript import Entity, Segment, Transcript
 from .analysis import read_analysis
 from .document import UNKNOWN_SPEAKER
 from .languages import UNSPACED, tag_of
-from .wire import items_of, number_of, object_of, text_of, texts_of
+from .reading import items_of, number_of, object_of, text_of, texts_of
 
 __all__ = ["Channels", "read_transcript"]
 

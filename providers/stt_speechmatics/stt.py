@@ -18,7 +18,8 @@ from .api import Api, is_on_prem
 from .errors import read_refusal
 from .jobs import SpeechmaticsJobs
 from .options import EnhancedModel, EnhancedOptions, MeliaModel, MeliaOptions
-from .wire import JOBS_PATH, USAGE_PATH, parse
+from .reading import parse
+from .wire import JOBS_PATH, USAGE_PATH
 
 if TYPE_CHECKING:
     import aiohttp

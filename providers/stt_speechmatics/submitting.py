@@ -30,7 +30,8 @@ from stt_core.transport.http import FormPart
 
 from .api import REQUEST_SECONDS, is_on_prem
 from .logs import log, log_of
-from .wire import CONFIG_FIELD, FILE_FIELD, JOBS_PATH, MAX_UPLOAD, PROCESSING_HEADER, dump, object_of, parse, text_of
+from .reading import dump, object_of, parse, text_of
+from .wire import CONFIG_FIELD, FILE_FIELD, JOBS_PATH, MAX_UPLOAD, PROCESSING_HEADER
 
 if TYPE_CHECKING:
     from stt_core.audio.decode import AudioInput

@@ -33,9 +33,9 @@ from stt_core.testing.faults import Answer, Exchange, ScriptedServer
 from stt_core.testing.scripted import ScriptedSTT
 from stt_core.transcript import Segment, Transcript
 from stt_speechmatics.asked import read_job
+from stt_speechmatics.reading import dump, parse
 from stt_speechmatics.replies import document_of
 from stt_speechmatics.results import read_transcript
-from stt_speechmatics.wire import dump, parse
 
 if TYPE_CHECKING:
     from stt_core.audio.decode import AudioInput
