@@ -70,6 +70,7 @@ def test_root_and_keys() -> None:
     ("args", "says"),
     [
         (["--host", "0.0.0.0"], "--api-key"),  # noqa: S104  (refused)
+        (["--fetch-host", "https://files.example"], "host:port"),
         (["--root", "nobody"], "no provider is called"),
         (["--root", "scripted"], "no server half"),
         (["-m", "nobody/nothing"], "no provider is called"),

@@ -192,11 +192,15 @@ def test_a_stream_on_a_real_terminal(
     """The interims of a stream are drawn in place, faint, in the terminal's own width; what stays are the finals."""
     inside = Pty([str(command), "stream", recording("call.wav", 1.5), "-m", script("one two three four")], columns)
     drawn = inside.rest()
-    assert inside.process.returncode == 0
+    assert inside.process.returncode == 0, drawn
     interims = {14: ["one", "one two", "…two three"], 200: ["one", "one two", "one two three"]}[columns]
-    assert (
-        drawn == "".join(f"{ERASE}{FAINT}{interim}{PLAIN}" for interim in interims) + f"{ERASE}one two three four\r\n"
-    )
+    nothing, *shown, final = drawn.split(ERASE)
+    assert (nothing, final) == ("", "one two three four\r\n")
+    # One that is not read in time is overwritten by the next, so that some may be missing.
+    rest = iter(interims)
+    assert shown
+    assert all(line in rest for line in (line.removeprefix(FAINT).removesuffix(PLAIN) for line in shown))
+    assert all(line.startswith(FAINT) and line.endswith(PLAIN) for line in shown)
 
 
 def test_progress_on_a_real_terminal(recording: Callable[..., str], command: Path) -> None:
