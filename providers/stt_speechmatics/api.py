@@ -80,6 +80,7 @@ class Api:
                 f"speechmatics: `wait` is {wait} s, and `request_timeout` gives up after {patience:g} s",
                 provider="speechmatics",
             )
+        self.url("", settings)
         if not (is_on_prem(settings) or self._credentials.has("api_key") or self._credentials.has("auth")):
             raise ConfigError(
                 "speechmatics: there is no api_key: set SPEECHMATICS_API_KEY or pass api_key=; "
@@ -88,10 +89,15 @@ class Api:
             )
 
     def url(self, path: str, settings: Resolved) -> str:
-        """Of a path below the base URL; without ``/v2`` in a base URL that has no path, it is added."""
+        """Of a path below the base URL; without ``/v2`` in a base URL that has no path, it is added.
+
+        Raises:
+            ConfigError: the environment's is none, or a container's is not given.
+        """
         region = cast("Region | None", settings.options.get("region"))
         given = region_url(region) if region else settings.stt["base_url"]
-        base = self._credentials.url("base_url", given=given, default=BASE_URL).rstrip("/")
+        default = None if is_on_prem(settings) else BASE_URL
+        base = self._credentials.url("base_url", given=given, default=default).rstrip("/")
         scheme, _, rest = base.partition("://")
         if "/" not in rest:
             rest += "/v2"

@@ -120,6 +120,7 @@ def test_codes_become_tags_again() -> None:
         ("speechmatics?wait=20&request_timeout=20", "`request_timeout` gives up after 20 s"),
         ("speechmatics?on_prem=true&region=eu1", "`on_prem` says that this is none"),
         ("speechmatics?on_prem=true&wait=3", "`on_prem` says that this is none"),
+        ("speechmatics?on_prem=true", "set SPEECHMATICS_BATCH_URL or pass base_url="),
         ("speechmatics?parallel_engines=2", "say so with `on_prem`"),
         ("speechmatics?on_prem=true&parallel_engines=0", "of at least 1"),
         ("speechmatics?user_id=me", "say so with `on_prem`"),
