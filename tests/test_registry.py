@@ -304,7 +304,7 @@ def test_a_repr_shows_no_value() -> None:
 def test_options_of_a_chain() -> None:
     """What belongs to the chain is split off and filled in; the rest goes to every member."""
     chain, rest = split_chain_options({"deadline": 3, "keyterms": ["a"]})
-    assert chain == {"deadline": 3.0, "probe_interval": 60.0}
+    assert chain == {"deadline": 3.0, "progress_timeout": 15.0, "probe_interval": 60.0}
     assert rest == {"keyterms": ["a"]}
     with pytest.raises(ConfigError, match="a chain: option `deadline`"):
         split_chain_options({"deadline": 0})
