@@ -95,6 +95,7 @@ class RealtimeCodec:
             end_close_codes=frozenset(),
         )
         self._sent = 0  # bytes
+        self._ending = False
         self._worked = False  # whether an answer has shown that the settings are accepted
         self._processed: float | None = None
         self._known: _Piece | None = None  # the deltas before that
@@ -116,6 +117,7 @@ class RealtimeCodec:
         return ()
 
     def end(self) -> Iterable[Message]:  # noqa: D102
+        self._ending = True
         return (COMMIT,)
 
     def keep_alive(self) -> Message | None:  # noqa: D102
@@ -170,6 +172,8 @@ class RealtimeCodec:
             self._worked = True
             return (Opened(),)
         if kind in ("error", "x-fal-error"):
+            if self._ending and not self._sent:
+                return (Finished(),)  # of a session without audio there is nothing to commit, and nothing to lose
             return (Failed(read_error(fields).to_exception(retryable=self._worked)),)
         return ()
 

@@ -490,3 +490,14 @@ def test_an_error_before_the_session_is_ready_is_not_tried_again() -> None:
     """Unless it is worded as something that passes: 7.6."""
     assert not failure({"type": "error", "error": "no such thing"}, worked=False).retryable
     assert failure({"type": "error", "error": "please try again later"}, worked=False).retryable
+
+
+def test_an_empty_session_ends_also_with_an_error() -> None:
+    """A flush is followed by a new session, and perhaps by nothing else. What a commit of nothing is, nobody says."""
+    made = codec(heard=0.0)
+    assert list(made.end())
+    assert receive(made, "error", error="nothing to commit") == (Finished(),)
+    heard = codec(heard=0.1)
+    assert list(heard.end())
+    (failed,) = receive(heard, "error", error="internal")
+    assert isinstance(failed, Failed)
