@@ -428,6 +428,17 @@ async def test_no_two_jobs_were_made_at_the_same_time() -> None:
     assert [moment.microsecond for moment in made] == [123_000, 124_000, 125_000]
 
 
+async def test_an_upload_has_a_duration_even_where_it_is_unknown() -> None:
+    """0, because the vendor's older client counts on the field; a job that fetches has none until it is known."""
+    records = Records(JobBoard(max_jobs=3, log=logging.getLogger("test")))
+    fetched = asked(fetch_data={"url": "https://files.example/a.wav"})
+    made = [records.create(job, data_name="", owner=None, request_id="r") for job in (asked(), fetched)]
+    assert [records.details(record).get("duration") for record in made] == [0, None]
+    for record in made:
+        record.duration = 2.6
+    assert [records.details(record).get("duration") for record in made] == [3, 3]
+
+
 @given(
     st.lists(st.tuples(st.integers(-2, 3), st.booleans()), max_size=12), st.integers(1, 5), st.booleans(), st.booleans()
 )
