@@ -239,17 +239,14 @@ class _Runner(WebSocketRunner):
         super().__init__(client, settings, codec=self._make_codec, handshake=self._make_handshake)
         self._stt = stt
         self._times = WordTimes()
-        self._carries = CARRIES[surface_of(settings)]
 
     @property
     def carries(self) -> Carries:
         """What the endpoint in use carries: it need not be the one that serves the family as a rule."""
-        return self._carries
+        return CARRIES[surface_of(self._settings)]
 
     def _make_codec(self, settings: Resolved, pushed: AudioFormat) -> Codec:
-        surface = surface_of(settings)
-        self._carries = CARRIES[surface]
-        if surface == "turns":
+        if surface_of(settings) == "turns":
             return TurnsCodec(settings, pushed, base_url=self._stt.base_url)
         return ManualCodec(settings, pushed, base_url=self._stt.base_url, times=self._times)
 

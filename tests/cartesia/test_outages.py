@@ -280,3 +280,18 @@ async def test_an_end_that_is_never_acknowledged(surface: str, nothing: str) -> 
                     events.append(event)  # noqa: PERF401  (what came before the error counts)
         assert len(proxy.connections) == 1
     assert said(events) == WORDS
+
+
+async def test_the_other_endpoint_from_its_first_connection_on() -> None:
+    """A language that the endpoint of turns does not take: what comes next ends its segments without turns."""
+    async with vendor(()) as proxy:
+        stt = create_stt("cartesia/ink-preview:en", api_key="sk_car_test", base_url=proxy.url, max_pace=1e6)
+        async with stt, stt.stream(sample_rate=RATE) as stream:
+            await stream.send_frame(AUDIO[: 2 * RATE * 7 // 2])
+            await stream.update_options(language="fr")
+            await stream.send_frame(AUDIO[2 * RATE * 7 // 2 :])
+            stream.end_input()
+            events = [event async for event in stream]
+        assert [connection.head.path for connection in proxy.connections] == ["/stt/turns/websocket", "/stt/websocket"]
+    ends = [event.derived for event in events if event.type is SpeechEventType.END_OF_SPEECH]
+    assert ends == [False, True, True]
