@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from .attempt import LedgerSource, Request, StreamSink
+from .deadline import Deadline
 from .errors import (
     ConnectionLostError,
-    ConnectTimeoutError,
     DrainTimeoutError,
     ProtocolError,
     SlowConsumerError,
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from .members import Members
     from .metrics import MetricsCallback
     from .options import StreamSettings
-    from .progress import ProgressWatch
     from .runner import Runner
 
 __all__ = ["Driver"]
@@ -90,6 +89,7 @@ class Driver:
         self._log = logging.LoggerAdapter(logger, self.log_context)
         self._members = members
         self._loop = asyncio.get_running_loop()
+        self._deadline = Deadline(members)
         self._meter: Meter | None = None
         if on_metrics is not None:
             self._meter = Meter(
@@ -109,11 +109,10 @@ class Driver:
             backlog=lambda: self.backlog,
             meter=self._meter,
             asked_at=lambda: self._flushes.asked_at if self._flushes else self._end_asked_at,
-            on_overflow=self._on_overflow,
+            on_overflow=self._deadline.stop,
         )
         self._on_end = on_end or events.close
         self._source: LedgerSource | None = None
-        self._deadline: asyncio.Timeout | None = None
         self._orders: dict[int | None, TurnOrder] = {}
         self._segment_ids = segment_ids or count()
         self._requests: deque[Request] = deque()  # given to no runner, or not answered by one yet
@@ -123,18 +122,11 @@ class Driver:
         self._room: asyncio.Event = asyncio.Event()
         self._ended = False
         self._finished = False
-        self._abort: STTError | None = None  # set to end the stream from outside the attempt
         self._input_error: BaseException | None = None
         self._attempt_began = 0.0
         self._ready_at: float | None = None
-        self._watch: ProgressWatch | None = None
-        self._stalled: STTError | None = None
         self._first_given_at: float | None = None
         self._end_asked_at: float | None = None
-
-    @property
-    def _connect_timeout(self) -> float:
-        return self._members.current.settings.stt["connect_timeout"]
 
     @property
     def _provider(self) -> str:
@@ -251,7 +243,7 @@ class Driver:
     def set_timeouts(self, stream_options: StreamSettings) -> None:
         """Takes the timeouts over that can change while a stream runs."""
         self._flushes.timeout = stream_options["flush_timeout"]
-        self._drain_timeout = stream_options["drain_timeout"]
+        self._deadline.drain_timeout = stream_options["drain_timeout"]
 
     async def update(self) -> None:
         """Tells the member that serves that its settings have changed."""
@@ -297,8 +289,7 @@ class Driver:
             self._source = source
             for order in self._orders.values():
                 order.turns = runner.carries.turns  # which an update, or another member, may have changed
-            self._attempt_began, self._ready_at, self._stalled = self._loop.time(), None, None
-            self._watch = members.watch(lambda source=source: source.format)
+            self._attempt_began, self._ready_at = self._loop.time(), None
             error = await self._attempt(runner, source, sink)
             self._source = None
             self._flushes.connect(connected=False)
@@ -338,7 +329,7 @@ class Driver:
             failed.budget.reset()
         overdue = isinstance(error, DrainTimeoutError)
         found = members.after(
-            error, now=now, was_ready=self._ready_at is not None, stalled=self._stalled is not None or overdue
+            error, now=now, was_ready=self._ready_at is not None, stalled=self._deadline.stalled is not None or overdue
         )
         if found is None:
             raise self._give_up(members.final_error(error))
@@ -352,8 +343,8 @@ class Driver:
             self._switch()
         self.outbox.announce(event)
         await asyncio.sleep(delay)
-        if self._abort is not None:
-            raise self._abort
+        if self._deadline.abort is not None:
+            raise self._deadline.abort
 
     def _switch(self) -> None:
         self.log_context["provider"], self.log_context["request_id"] = self._provider, None
@@ -364,7 +355,7 @@ class Driver:
     async def _attempt(
         self, runner: Runner, source: LedgerSource, sink: StreamSink
     ) -> STTError | ReconnectRequested | None:
-        deadline = self._deadline = asyncio.timeout(self._connect_timeout)
+        deadline = self._deadline.begin(self._members.watch(lambda: source.format))
         try:
             async with deadline:
                 await runner.run(source, sink)
@@ -374,10 +365,10 @@ class Driver:
         except STTError as error:
             if error.provider is None:
                 error.provider = self._provider
-            return self._overdue(sink) if deadline.expired() else error
+            return self._deadline.reason(ready=sink.ready) if deadline.expired() else error
         except OSError as error:  # a socket's or a pipe's own, and the TimeoutError of the deadline
             if deadline.expired():
-                return self._overdue(sink)
+                return self._deadline.reason(ready=sink.ready)
             lost = ConnectionLostError(f"the connection to {self._provider} failed: {error}", provider=self._provider)
             lost.__cause__ = error
             return lost
@@ -389,41 +380,13 @@ class Driver:
             broken.__cause__ = error
             return broken
         finally:
-            self._deadline = None
-        return self._stalled  # one that ends as if all were said
-
-    def _overdue(self, sink: StreamSink) -> STTError:
-        """Why the attempt was cut short: the deadline only ever ends it for one of these three reasons."""
-        if self._abort is not None:
-            return self._abort
-        if self._stalled is not None:
-            return self._stalled
-        if not sink.ready:
-            return ConnectTimeoutError(
-                f"{self._provider} was not ready within {self._connect_timeout:g} s (connect_timeout)",
-                provider=self._provider,
-            )
-        return DrainTimeoutError(
-            f"{self._provider} did not finish within {self._drain_timeout:g} s after the end of input (drain_timeout); "
-            "what it had recognised of the open segment was kept as a promoted FINAL",
-            provider=self._provider,
-        )
-
-    def _on_overflow(self, error: SlowConsumerError) -> None:
-        self._abort = error
-        self._set_deadline(0)
+            self._deadline.end()
+        return self._deadline.stalled  # of one that ended as if all were said
 
     def _await_end(self) -> None:
         # From the caller's end of input on, not the provider's: one that takes no more audio would never hear of it.
         if self._ended and self._ready_at is not None:
-            self._set_deadline(self._drain_timeout)
-
-    def _set_deadline(self, seconds: float | None) -> None:
-        if self._abort is not None or self._stalled is not None:
-            seconds = 0  # nothing puts that off
-        deadline = self._deadline
-        if deadline is not None and not deadline.expired():
-            deadline.reschedule(None if seconds is None else self._loop.time() + seconds)
+            self._deadline.set(self._deadline.drain_timeout)
 
     def _nothing_owed(self) -> bool:
         return not self.ledger.has_unsettled_voice() and all(order.open_text is None for order in self._orders.values())
@@ -444,7 +407,7 @@ class Driver:
             order.finish()
         self.outbox.report_usage()
         self._finished = True
-        self.error = self._abort or self.error or self._input_error
+        self.error = self._deadline.abort or self.error or self._input_error
         if self._meter is not None:
             self._meter.end(self.error)
         self._on_end(self.error)
@@ -468,18 +431,10 @@ class Driver:
         self._put_off_deadlines()
 
     def on_accepted(self, data: bytes) -> None:  # noqa: D102
-        watch = self._watch
-        if watch is not None and watch.sent(data):
-            self._watch = None
-            self._stalled = ConnectionLostError(
-                f"{self._provider} heard {watch.limit:g} s of speech and said nothing (progress_timeout)",
-                provider=self._provider,
-            )
-            self._set_deadline(0)
+        self._deadline.heard(data)
 
     def on_sign(self) -> None:  # noqa: D102
-        if self._watch is not None:
-            self._watch.sign()
+        self._deadline.sign()
 
     def on_silence(self, seconds: float) -> None:  # noqa: D102
         self.outbox.count(injected=seconds)
@@ -488,7 +443,7 @@ class Driver:
         if isinstance(request, EndOfInput):
             if self._end_asked_at is None:
                 self._end_asked_at = self._loop.time()
-            self._set_deadline(self._drain_timeout)
+            self._deadline.set(self._deadline.drain_timeout)
         elif isinstance(request, FlushRequest):
             self._flushes.give(request)
 
@@ -497,7 +452,7 @@ class Driver:
         self._members.ready()
         self._ready_at = self._loop.time()
         self.outbox.timings.connect = self._ready_at - self._attempt_began
-        self._set_deadline(None)
+        self._deadline.set(None)
         self._flushes.connect(connected=True)
         self._await_end()
         self.outbox.announce(SpeechEvent(SpeechEventType.CONNECTED, timings=self.outbox.measured()))

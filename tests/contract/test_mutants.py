@@ -28,6 +28,7 @@ from stt_core.audio.convert import Converter
 from stt_core.audio.frames import AudioFormat
 from stt_core.channel import Channel
 from stt_core.clockmap import ClockMap
+from stt_core.deadline import Deadline
 from stt_core.driver import Driver
 from stt_core.errors import DrainTimeoutError, FlushTimeoutError, STTError
 from stt_core.events import RecognitionUsage, SpeechEvent, SpeechEventType
@@ -460,7 +461,7 @@ def endless(_: int) -> Channel[SpeechEvent]:
 BOUNDS = [
     Mutant("unread interims pile up", Promise.BOUNDS, [instead(Channel, "replace", never)]),
     Mutant("events pile up", Promise.BOUNDS, [instead(stream_module, "Channel", endless)]),
-    Mutant("events fall off the end", Promise.BOUNDS, [instead(Driver, "_on_overflow", nothing)]),
+    Mutant("events fall off the end", Promise.BOUNDS, [instead(Deadline, "stop", nothing)]),
     Mutant(
         "finals that nobody reads are dropped",
         Promise.BOUNDS,

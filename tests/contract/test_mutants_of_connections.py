@@ -157,7 +157,7 @@ def failing(change: Callable[[STTError], None]) -> Patch:
 
 def whole_at_once(method: Method) -> Method:
     def on_connected(self: Driver, request_id: str | None) -> None:
-        self._budget.reset()
+        self._members.current.budget.reset()
         method(self, request_id)
 
     return on_connected
