@@ -141,6 +141,13 @@ class BorrowedFile(io.RawIOBase):
         return self._seekable
 
     @override
+    def fileno(self) -> int:
+        # An upload asks it how long the file is, and that counts from its beginning.
+        if not self._seekable or self._start:
+            raise io.UnsupportedOperation("the file does not begin here")
+        return self._file.fileno()
+
+    @override
     def readinto(self, buffer: Buffer, /) -> int:
         view = memoryview(buffer).cast("B")
         data = self.read(len(view))

@@ -158,6 +158,22 @@ async def test_each_upload_has_its_name_and_type(
 
 
 @virtual_time
+async def test_an_upload_says_how_long_it_is() -> None:
+    """Gateways need not take what does not; only what begins in the middle of a file, or nowhere, cannot know."""
+    data = WAV.read_bytes()
+    with WAV.open("rb") as file, WAV.open("rb") as middle:
+        middle.seek(44)
+        async with vendor() as (stt, server):
+            for audio in (WAV, file, data, ("a.wav", data)):
+                await stt.submit(audio)
+            await stt.submit(middle, sample_rate=16000, encoding="pcm_s16le")
+            await stt.submit(("rest.flac", io.BytesIO(b"fLaC" + data)))
+    for exchange in server.requests[:5]:
+        assert exchange.head.headers["Content-Length"] == str(exchange.body_bytes)
+    assert [parts(each)["data_file"][1] for each in server.requests] == [data] * 5 + [b"fLaC" + data]
+
+
+@virtual_time
 async def test_the_server_can_fetch_the_audio() -> None:
     """4: a URL in place of the audio, or none and `fetch_data`; nothing is uploaded then."""
     url = "https://bucket.example/talk.mp3?signature=4711"
