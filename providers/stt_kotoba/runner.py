@@ -40,13 +40,12 @@ class RealtimeRunner(WebSocketRunner):
     ) -> None:
         super().__init__(client, settings, codec=self._make_codec, handshake=self._make_handshake)
         self._ask = handshake
-        self._carries = carries_of(settings)
         self._current: RealtimeCodec | None = None
 
     @property
     def carries(self) -> Carries:
-        """What the session in use carries."""
-        return self._carries
+        """What the session in use carries, or the next one will: an update may have changed it."""
+        return carries_of(self._settings)
 
     @override
     async def run(self, source: AudioSource, sink: EventSink) -> None:
@@ -61,7 +60,6 @@ class RealtimeRunner(WebSocketRunner):
                     sink.emit(item.event, settled=item.seconds)
 
     def _make_codec(self, settings: Resolved, pushed: AudioFormat) -> Codec:
-        self._carries = carries_of(settings)
         self._current = RealtimeCodec(settings, pushed)
         return self._current
 
