@@ -59,11 +59,12 @@ async def _tell(notification: Notification, fetcher: Fetcher, record: Record, re
         except JobFailedError as error:
             records.complain(record, f"unable to send the notification: {error.message}")
             if pause is None or not error.retryable:
-                return
+                break
             await asyncio.sleep(pause)
         else:
             records.note(record, "notified")
             return
+    records.note(record, "not notified")
 
 
 async def _parts(

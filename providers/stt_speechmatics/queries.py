@@ -156,7 +156,7 @@ async def read_key(request: Request) -> KeyAsked:
     body = await request.json()
     asked: Json = cast("Json", body) if isinstance(body, dict) else {}
     ttl, client_ref, kind = asked.get("ttl"), asked.get("client_ref"), request.query.get("type")
-    if not isinstance(ttl, int) or isinstance(ttl, bool) or not MIN_TTL <= ttl <= MAX_TTL:
+    if not isinstance(ttl, int) or not MIN_TTL <= ttl <= MAX_TTL:
         raise Refused(400, f"`ttl` is {MIN_TTL} to {MAX_TTL} seconds", title="Bad Request")
     if kind not in (KEY_TYPE, "rt", "tts"):
         raise Refused(400, "`type` in the query is batch, rt or tts", title="Bad Request")

@@ -360,6 +360,15 @@ async def test_a_job_has_a_log() -> None:
 # -- what is submitted -------------------------------------------------------------------------------------------------
 
 
+async def test_the_language_is_the_clients() -> None:
+    """Not the one that the provider takes where nobody says; with `auto` and `multi` it is left to the provider."""
+    stt = Told()
+    async with serving(stt) as server:
+        for code in ("de", "cmn", "auto", "multi"):
+            await server.done(config(transcription={"language": code}))
+    assert [call.language for call in stt.calls] == ["de", "zh", None, None]
+
+
 @pytest.mark.parametrize("path", ["/jobs", "/jobs/"])
 async def test_both_spellings_of_the_path_take_jobs(path: str) -> None:
     """The vendor's example for curl has a slash at the end."""
@@ -729,7 +738,7 @@ async def notified(
         told = {"url": f"{receiver.url}/done?me=1", "auth_headers": ["X-Key: hush"], **notification}
         job_id = await server.submitted(config(notification_config=[told]))
         await over.wait()
-        while "notif" not in (await server.get(f"/jobs/{job_id}/log")).text:
+        while not (await server.get(f"/jobs/{job_id}/log")).text.endswith("notified\n"):
             pass
         return list(receiver.requests), (await server.get(f"/jobs/{job_id}")).job
 
@@ -777,6 +786,8 @@ async def test_a_callback_is_tried_again_and_never_spoils_the_job() -> None:
         "unable to send the notification: http status code 503",
         "unable to send the notification: http status code 500",
     ]
+    requests, job = await notified(Told(), answers=(404,))
+    assert (len(requests), len(cast("list[Json]", job["errors"]))) == (1, 1)
 
 
 async def test_a_callback_is_told_of_a_failure_too() -> None:
@@ -785,6 +796,7 @@ async def test_a_callback_is_told_of_a_failure_too() -> None:
     assert (request.head.query["status"], job["status"]) == ("error", "rejected")
     assert b"no speech in it" in request.body
     assert b'name="transcript"' not in request.body
+    assert [error["message"] for error in cast("list[Json]", job["errors"])] == ["no speech in it"]
 
 
 async def test_a_callback_elsewhere_is_refused_at_the_submit() -> None:

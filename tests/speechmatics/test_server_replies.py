@@ -370,6 +370,8 @@ def test_analyses_that_nobody_made_are_among_the_errors() -> None:
         "topic_detection_errors": ["topic_detection_failed"],
         "auto_chapters_errors": ["auto_chapters_failed"],
     }
+    nothing = cast("Json", document(said(Word("Rain.", 0.0, 1.0)), asked(**dict.fromkeys(EVERYTHING)))["metadata"])
+    assert not [name for name in nothing if name.endswith("_errors")]
 
 
 # -- text and subtitles ------------------------------------------------------------------------------------------------
