@@ -276,6 +276,27 @@ def test_speakers_are_told_where_they_were_asked_for() -> None:
     assert all("speaker" not in reading(item) for item in items(transcript))
 
 
+def test_no_item_is_of_two_speakers() -> None:
+    """Not even where the text has no space between them; where speakers do not count, such words are one."""
+    words = [Word("so", 0.0, 1.0, None, "S1"), Word("un", 1.0, 2.0, None, "S1"), Word("done", 2.0, 3.0, None, "S2")]
+    transcript = said(*words, Word("now", 3.0, 4.0), text="so undone now")
+    assert contents(transcript, asked(transcription=SPEAKERS)) == ["so", "un", "done", "now"]
+    assert contents(transcript) == ["so", "undone", "now"]
+
+
+def test_a_word_has_the_language_of_its_segment() -> None:
+    """Unless it says its own; and that of the whole where neither does."""
+    transcript = Transcript(
+        "gut good so",
+        "fr",
+        segments=[
+            Segment("gut good", language="de", words=[Word("gut", 0.0, 1.0), Word("good", 1.0, 2.0, language="en")]),
+            Segment("so", " ", words=[Word("so", 2.0, 3.0)]),
+        ],
+    )
+    assert [reading(item)["language"] for item in items(transcript)] == ["de", "en", "fr"]
+
+
 def test_channels_have_the_labels_asked_for() -> None:
     """Others count from `Channel 1`; without channel diarization there are none."""
     words = [Word("left", 0.0, 1.0, channel=0), Word("right", 1.0, 2.0, channel=1)]
