@@ -2,8 +2,10 @@
 
     python benchmarks/wer.py FOLDER [CONFIG]
 
-FOLDER holds WAV files, and beside each a .txt of the same name with its words. A live stream is pushed in frames of
-20 ms as fast as it is taken, with half a second of silence at its end.
+FOLDER holds WAV files, and beside each a .txt of the same name with its words. Where CONFIG is a model that rejects
+(``pocketsphinx/digits?numerals=false``, ``pocketsphinx/grammar?grammar=cards.gram``), an empty .txt says that nothing
+should be heard, and every word counts as an error. A live stream is pushed in frames of 20 ms as fast as it is taken,
+with half a second of silence at its end.
 """
 
 from __future__ import annotations
