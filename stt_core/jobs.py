@@ -69,11 +69,13 @@ class JobStatus:
         state: the same for every vendor.
         vendor_state: the vendor's own word: ``running``, ``rejected``, ``deleted``, ``expired`` ...
         reasons: of an error, in the vendor's words, where the answer gives them.
+        transcript: what was recognised, where the answer has it already.
     """
 
     state: JobState
     vendor_state: str
     reasons: tuple[str, ...] = ()
+    transcript: Transcript | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,6 +470,8 @@ class Job:
                 if status.state == "error":
                     raise await self._failure(status)
                 done = status.state == "done"
+                if status.transcript is not None:
+                    return status.transcript
                 if done:
                     continue
                 delay = polling.delay(polls, self._random)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import abc
 import asyncio
+from functools import wraps
+from traceback import clear_frames
 from types import TracebackType
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, ParamSpec, Self
 
 from .audio.frames import AudioFormat
 from .config import ModelConfig
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["STT"]
 
+P = ParamSpec("P")
+
 
 class STT(abc.ABC):
     """A provider, a model and their options, ready to recognise.
@@ -56,6 +60,10 @@ class STT(abc.ABC):
     """
 
     provider_name: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        type.__setattr__(cls, "__init__", discreet(cls.__init__))
 
     on_metrics: MetricsCallback | None = None
     """Called with what is worth measuring, of the streams opened and the files recognised from then on; see
@@ -504,6 +512,24 @@ class STT(abc.ABC):
 
     async def close_provider(self) -> None:
         """For providers: closes what the provider's own class made. Called once."""
+
+
+def discreet(init: Callable[P, None]) -> Callable[P, None]:
+    """Leaves no key in a frame: error trackers send the locals of frames home, and a constructor's are given keys."""
+
+    @wraps(init)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            init(*args, **kwargs)
+        except STTError as error:
+            seen: BaseException | None = error
+            while seen is not None:
+                clear_frames(seen.__traceback__)
+                seen = seen.__cause__ or seen.__context__
+            del args, kwargs
+            raise
+
+    return wrapper
 
 
 def refuse_knobs(knobs: Mapping[str, object], label: str) -> None:

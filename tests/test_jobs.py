@@ -276,6 +276,14 @@ async def test_a_result_that_is_a_moment_late_is_waited_for() -> None:
 
 
 @virtual_time
+async def test_an_answer_that_has_the_result_is_not_asked_for_again() -> None:
+    """One request fewer for every job."""
+    backend = ScriptedBackend(RUNNING, JobStatus("done", "done", transcript=Transcript("there")))
+    assert (await JobSTT(backend).job("a").wait()).text == "there"
+    assert "result" not in backend.calls
+
+
+@virtual_time
 async def test_cancelling_the_wait_leaves_the_job_alone() -> None:
     """The work is paid for: another process may want it."""
     backend = ScriptedBackend(RUNNING)

@@ -79,7 +79,8 @@ class KotobaJobs(JobBackend):
     @override
     async def status(self, job_id: str, settings: Resolved) -> JobStatus:
         info = await self.info(job_id, settings)
-        return JobStatus(info.state, info.vendor_state, info.errors)
+        transcript = read_job(job_id, info.raw) if info.state == "done" else None
+        return JobStatus(info.state, info.vendor_state, info.errors, transcript)
 
     @override
     async def info(self, job_id: str, settings: Resolved) -> JobInfo:

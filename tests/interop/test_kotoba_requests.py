@@ -248,13 +248,6 @@ DIFFERENCES = [
     Difference(("0.3.0 transcribe",), "part diarization: type", None, TYPED, SAYS_THE_DEFAULT),
     Difference(("0.3.0 transcribe",), "part keywords: type", None, TYPED, SAYS_THE_DEFAULT),
     Difference(("0.3.0 transcribe",), "part kana: type", None, TYPED, SAYS_THE_DEFAULT),
-    Difference(
-        JOBS,
-        "requests after it",
-        ["GET /v1/transcription_jobs/7"] * 2,
-        ["GET /v1/transcription_jobs/7"] * 3,
-        "what is done is then fetched, as with vendors where that is another request",
-    ),
     # What libraries send of their own accord.
     Difference(STREAMS, "header user-agent", "Python/* websockets/*", "Python/* aiohttp/*", IDENTIFIES),
     Difference(FILES, "header user-agent", "python-requests/*", "Python/* aiohttp/*", IDENTIFIES, ["sync"]),
