@@ -50,12 +50,12 @@ def shown(transcript: object) -> dict[str, object]:
 
 
 def long_recording(path: str) -> io.BytesIO:
-    """The same over and over: a minute, which takes longer to recognise than a question about it."""
+    """The same over and over: half a minute, which takes longer to recognise than a question about it."""
     found = io.BytesIO()
     with wave.open(path) as source, wave.open(found, "wb") as file:
         file.setparams(source.getparams())
         samples = source.readframes(source.getnframes())
-        for _ in range(18):
+        for _ in range(9):
             file.writeframes(samples)
     found.seek(0)
     return found

@@ -41,12 +41,12 @@ def fails(what: str, call: object, *arguments: object, **options: object) -> Non
 
 
 def long_recording(path: str) -> bytes:
-    """The same over and over: a minute, which takes longer to recognise than a question about it."""
+    """The same over and over: half a minute, which takes longer to recognise than a question about it."""
     found = io.BytesIO()
     with wave.open(path) as source, wave.open(found, "wb") as file:
         file.setparams(source.getparams())
         samples = source.readframes(source.getnframes())
-        for _ in range(18):
+        for _ in range(9):
             file.writeframes(samples)
     return found.getvalue()
 
