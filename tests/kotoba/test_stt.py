@@ -454,7 +454,6 @@ async def test_kotoba_alone_takes_what_fits_the_call() -> None:
         "speech-to-text",
         "transcription_jobs",
         "j-1",
-        "j-1",
     ]
     assert ("keywords", "GPU") in fields(server.requests[0])
 
