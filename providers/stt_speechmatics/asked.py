@@ -62,9 +62,9 @@ class Notification:
     contents: Sequence[str] | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Asked:
-    """A job.
+    """A job. It is not printed, because the headers in its config may hold keys.
 
     Attributes:
         config: as it came; what was null stays null.

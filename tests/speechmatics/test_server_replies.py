@@ -112,6 +112,13 @@ def test_a_config_is_portable_as_far_as_others_know_it(transcription: Json, wish
     assert found == {"word_timestamps": True, "diarization": False, **wishes}
 
 
+def test_no_header_is_printed() -> None:
+    """A job is in the locals of many frames."""
+    place = {"url": "https://files.example/a.wav?sig=hush", "auth_headers": ["X-Key: hush"]}
+    job = asked(fetch_data=place, notification_config=[place])
+    assert "hush" not in repr((job, job.fetch, job.notifications))
+
+
 # -- json-v2 -----------------------------------------------------------------------------------------------------------
 
 
