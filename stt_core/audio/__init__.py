@@ -6,6 +6,7 @@
 `encodings`    bytes to samples and back
 `channels`     mix and split
 `resample`     one sample rate to another, for live audio and for files
+`fir`          the filter for live audio
 `convert`      one format to another, in a stream
 `chunker`      chunks of one exact size out of pieces of any size
 `energy`       is there a voice in it, and where is it quietest
