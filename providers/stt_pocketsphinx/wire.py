@@ -51,7 +51,7 @@ _MAX_BODY = 1 << 22
 
 _LENGTH = struct.Struct("<I")
 _HEAD = struct.Struct("<BI")
-_OPEN = struct.Struct("<?B4d")
+_OPEN = struct.Struct("<?4dB")
 _U32 = struct.Struct("<I")
 _U64 = struct.Struct("<Q")
 _MARK = struct.Struct("<IQ")
@@ -176,7 +176,7 @@ def _fields(message: Message) -> bytes:
         case Load(task=task):
             return json.dumps(asdict(task)).encode()
         case Open(live=live, settings=s):
-            return _OPEN.pack(live, s.vad_mode, s.min_speech, s.end_silence, s.pre_roll, s.max_speech)
+            return _OPEN.pack(live, s.min_speech, s.end_silence, s.pre_roll, s.max_speech, s.vad_mode)
         case Audio(data=data):
             return data
         case Flush(marker=marker):

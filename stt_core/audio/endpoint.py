@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
-from .vad import FRAME_SECONDS
+__all__ = ["FRAME_BYTES", "FRAME_SECONDS", "SAMPLE_RATE", "Endpointer", "Endpointing", "Vad"]
 
-if TYPE_CHECKING:
-    from .vad import Vad
+SAMPLE_RATE = 16_000
+FRAME_SECONDS = 0.02
+FRAME_BYTES = 640
+"""Of a frame: 320 samples of ``pcm_s16le``."""
 
-__all__ = ["Endpointer", "Endpointing"]
+
+class Vad(Protocol):
+    """What tells speech from other sounds. It may remember what it heard: one object serves one stream."""
+
+    def is_speech(self, frame: bytes) -> bool:
+        """Whether this frame of ``FRAME_BYTES`` holds speech."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

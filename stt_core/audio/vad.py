@@ -18,13 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ConfigError
+from .endpoint import FRAME_BYTES, FRAME_SECONDS, SAMPLE_RATE, Vad
 
 __all__ = ["FRAME_BYTES", "FRAME_SECONDS", "SAMPLE_RATE", "EnergyVad", "Vad", "WebrtcVad", "new_vad"]
-
-SAMPLE_RATE = 16_000
-FRAME_SECONDS = 0.02
-FRAME_BYTES = 640
-"""Of a frame: 320 samples of ``pcm_s16le``."""
 
 _CUTOFF_HZ = 100.0
 _TAPS = 257
@@ -32,14 +28,6 @@ _SMOOTHED_FRAMES = 5
 _FLOOR_FRAMES = 200
 _FLOOR_KNOWN_AFTER = 50
 _LEAST_POWER = 1e-12
-
-
-class Vad(Protocol):
-    """What tells speech from other sounds. It may remember what it heard: one object serves one stream."""
-
-    def is_speech(self, frame: bytes) -> bool:
-        """Whether this frame of ``FRAME_BYTES`` holds speech."""
-        ...
 
 
 class WebrtcVad:
@@ -63,7 +51,7 @@ class WebrtcVad:
         self._floor = _NoiseFloor()
 
     def is_speech(self, frame: bytes) -> bool:
-        """See :class:`Vad`."""
+        """See :class:`~stt_core.audio.endpoint.Vad`."""
         samples = self._filter.process(np.frombuffer(frame, "<i2").astype(np.float32))
         above = self._floor.decibels_above(samples)
         filtered = np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
@@ -82,7 +70,7 @@ class EnergyVad:
         self._floor = _NoiseFloor()
 
     def is_speech(self, frame: bytes) -> bool:
-        """See :class:`Vad`."""
+        """See :class:`~stt_core.audio.endpoint.Vad`."""
         samples = self._filter.process(np.frombuffer(frame, "<i2").astype(np.float32))
         above = self._floor.decibels_above(samples)
         loud = float(np.square(samples).mean()) > 10 ** (-50 / 10) * 32768**2

@@ -21,7 +21,7 @@ seconds = st.floats(0, 1000)
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 words = st.builds(Word, text, u64, u64, st.none() | st.floats(0, 1))
 events = st.builds(Event, st.sampled_from(EventKind), u64, u64, u64, st.lists(words, max_size=5).map(tuple))
-settings_ = st.builds(Endpointing, st.integers(0, 3), seconds, seconds, seconds, seconds)
+settings_ = st.builds(Endpointing, seconds, seconds, seconds, seconds, st.integers(0, 3))
 tasks = st.builds(
     Task,
     st.sampled_from(Kind),
