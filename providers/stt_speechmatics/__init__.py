@@ -90,7 +90,7 @@ PROVIDER = Provider(
     env=(
         EnvVar("SPEECHMATICS_API_KEY", "api_key", doc="Not needed for a container of one's own (on_prem)."),
         EnvVar("SPEECHMATICS_BATCH_URL", "base_url", doc="Where the API is, with /v2."),
-        EnvVar("SM_MANAGEMENT_PLATFORM_URL", "token_url", doc="Where temporary keys are minted, with /v1."),
+        EnvVar("SM_MANAGEMENT_PLATFORM_URL", "token_url", doc="Where temporary keys are minted."),
     ),
     auth_modes=("jwt",),
     kind="jobs",

@@ -205,6 +205,7 @@ class Api:
         host = urlsplit(base).hostname or ""
         # The key of somebody's own gateway is not to be sent to the vendor.
         own = not (host == "speechmatics.com" or host.endswith(".speechmatics.com"))
-        default = f"{base.removesuffix('/v2')}/v1" if own else MANAGEMENT_URL
+        default = f"{base.removesuffix('/v2')}" if own else MANAGEMENT_URL
         given = cast("str | None", settings.options.get("mp_url"))
-        return self._credentials.url("token_url", given=given, default=default).rstrip("/")
+        # The vendor's client takes it without /v1; it is easily given with it.
+        return self._credentials.url("token_url", given=given, default=default).rstrip("/").removesuffix("/v1") + "/v1"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import ssl
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 from urllib.request import getproxies_environment, proxy_bypass
@@ -24,6 +26,8 @@ __all__ = ["Route", "refused_by_proxy"]
 
 # What OpenSSL says of a peer that does not speak TLS at all.
 _NO_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG"})
+
+_VARIABLES: Final = ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY", "REQUEST_METHOD")
 
 
 class Route:
@@ -63,14 +67,7 @@ class Route:
         """
         if self._proxy is not None or not self._follow_environment or url.host is None:
             return self._proxy
-        found = getproxies_environment().get(url.scheme)
-        if not found or _exempt(url):
-            return None
-        proxy = _proxy_url(found if "://" in found else f"http://{found}")
-        del found
-        if proxy is None:
-            raise _unusable(f"{url.scheme.upper()}_PROXY")
-        return proxy
+        return _environments_proxy(url.scheme, url.host, url.port, tuple(map(os.environ.get, _VARIABLES)))
 
     def failure(self, failure: Exception, url: str) -> STTError:
         """What went wrong on the way. Neither URLs nor the exception's own text are quoted: all may hold secrets."""
@@ -156,6 +153,15 @@ def _unusable(source: str) -> ConfigError:
     )
 
 
-def _exempt(url: URL) -> bool:
-    names = [f"{url.host}:{url.port}", url.host or ""]
-    return any(proxy_bypass(name) for name in names)
+@lru_cache(maxsize=64)
+def _environments_proxy(scheme: str, host: str, port: int | None, variables: tuple[str | None, ...]) -> URL | None:
+    """What the environment says; to look through all of it for every request would cost more than the request."""
+    del variables  # what it depends on, beside the host
+    found = getproxies_environment().get(scheme)
+    if not found or any(proxy_bypass(name) for name in (f"{host}:{port}", host)):
+        return None
+    proxy = _proxy_url(found if "://" in found else f"http://{found}")
+    del found
+    if proxy is None:
+        raise _unusable(f"{scheme.upper()}_PROXY")
+    return proxy

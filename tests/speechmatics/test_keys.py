@@ -249,15 +249,15 @@ async def test_a_key_that_does_not_come_at_once_is_asked_for_again() -> None:
 async def test_where_keys_are_minted(monkeypatch: pytest.MonkeyPatch) -> None:
     """`mp_url`, the environment, or beside the API: a gateway's key is not sent to the vendor."""
     async with vendor() as (_, behind, server):
-        for options in ({"mp_url": f"{server.url}/v1/"}, {}):
+        for options in ({"mp_url": f"{server.url}/v1/"}, {"mp_url": server.url}, {}):
             async with create_stt(
                 "speechmatics", api_key=KEY, auth="jwt", base_url=f"{server.url}/v2", **options
             ) as stt:
                 await stt.prewarm()
-        monkeypatch.setenv("SM_MANAGEMENT_PLATFORM_URL", f"{server.url}/v1")
+        monkeypatch.setenv("SM_MANAGEMENT_PLATFORM_URL", server.url)
         async with create_stt("speechmatics", api_key=KEY, auth="jwt", base_url=f"{server.url}/v2") as stt:
             await stt.prewarm()
-        assert len(behind.requests) == 3
+        assert len(behind.requests) == 4
     async with create_stt(
         "speechmatics", api_key=KEY, auth="jwt", mp_url="http://localhost:1/v1", max_retries=0
     ) as stt:
