@@ -11,7 +11,7 @@ SPEECH = ROOT / "tests" / "data" / "speech"
 
 
 def test_a_call_survives_the_internet() -> None:
-    """Two vendors are killed in the middle of a sentence, and the embedded engine brings it to its end, word by word."""
+    """Two vendors are killed in the middle of a sentence, and the embedded engine brings it to its end."""
     program = [sys.executable, str(ROOT / "examples" / "failover.py"), str(SPEECH / "garden.wav")]
     done = subprocess.run(program, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
