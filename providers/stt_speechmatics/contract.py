@@ -70,6 +70,7 @@ def subject_in(world: World) -> Subject:
         with_session=with_session,
         garble=world.garble,
         refuse=world.refuse,
+        stranger=world.stranger,
         secrets=(_KEY,),
         leaks=world.leaks,
         update=Update(options=_UPDATE, arrived=world.updated),
@@ -158,6 +159,15 @@ class World:
             yield lambda: len(proxy.requests) - first
         finally:
             proxy.http_plan = []
+
+    @asynccontextmanager
+    async def stranger(self) -> AsyncGenerator[STT]:
+        """The client half before a server that has other keys."""
+        async with (
+            Host(self._behind, api_keys=["not-the-one-that-the-client-has"]) as host,
+            _Client("enhanced", api_key=_KEY, base_url=host.urls["speechmatics"]) as stt,
+        ):
+            yield stt
 
     def leaks(self, _: STT) -> Sequence[str]:
         """Where the key was seen."""

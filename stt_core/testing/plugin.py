@@ -3,11 +3,12 @@
 ``pytest --stt-provider NAME`` runs the contract kit over a provider: over what its package offers in a module
 ``contract`` (see :mod:`stt_core.testing.contract.finding`), else over a local provider and a sample. NAME is a
 provider's name, or ``package:PROVIDER`` for one that is not installed as a plugin. The tests of the working directory
-run beside only when they are named.
+run beside only when they are named. A section at the end says of each promise whether it is PROVEN, BROKEN (and what
+was seen) or NOT PROVEN (and why).
 
 A promise that could not be put to the test is shown as that, never as a pass: a test that raises
-:class:`~stt_core.testing.contract.NotProven` has the outcome ``NOT PROVEN`` of its own. It does not fail the run, it is
-counted apart, and a section at the end says what was missing.
+:class:`~stt_core.testing.contract.NotProven` has the outcome ``NOT PROVEN`` of its own. It is counted apart, and fails
+the run only with ``--stt-strict``.
 """
 
 from __future__ import annotations
@@ -20,13 +21,16 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__: list[str] = []
+__all__ = ["OUTCOME"]
+
+OUTCOME = "stt-core promise"
+"""The property of a report that says what came of an item of the kit: subject, promise, state and reason, as texts."""
 
 _CATEGORY = "not proven"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--stt-provider`` and ``--stt-sample``."""
+    """``--stt-provider``, ``--stt-sample`` and ``--stt-strict``."""
     group = parser.getgroup("stt-core")
     group.addoption(
         "--stt-provider",
@@ -40,6 +44,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=Path,
         metavar="WAV",
         help="clear speech for a provider that listens, with its words in a .txt of the same name",
+    )
+    group.addoption(
+        "--stt-strict", action="store_true", help="a promise that could not be put to the test fails the run"
     )
 
 
@@ -64,36 +71,79 @@ def _providers(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
-    call: pytest.CallInfo[None],
+    item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Takes note of what could not be proven."""
+    """Takes note of what could not be proven, and keeps tracebacks through the kit out of its verdicts."""
     report = yield
-    # The kit needs numpy: whoever has raised its exception has imported it already.
-    error = call.excinfo.value if call.excinfo is not None else None
-    if error is not None and type(error).__name__ == "NotProven" and type(error).__module__.startswith("stt_core."):
-        report.outcome = "skipped"  # to pytest: neither passed nor failed
-        path, line, _ = report.location
-        report.longrepr = (path, line or 0, str(error))
+    error = None if call.excinfo is None else call.excinfo.value
+    if _is_verdict(error, "NotProven"):
         report.user_properties.append((_CATEGORY, str(error)))
+        path, line, _ = report.location
+        if item.config.getoption("stt_strict"):
+            report.longrepr = str(error)
+        else:
+            report.outcome = "skipped"  # to pytest: neither passed nor failed
+            report.longrepr = (path, line or 0, str(error))
+    elif _is_verdict(error, "PromiseBroken") and _outcome(report) is not None:
+        report.longrepr = str(error)
+        if item.config.get_verbosity() < 2:
+            report.sections = []  # what was logged on the way, of which there is a lot
     return report
+
+
+def _is_verdict(error: BaseException | None, name: str) -> bool:
+    # By name: the kit needs numpy, and whoever has raised its exceptions has imported that already.
+    return error is not None and type(error).__name__ == name and type(error).__module__.startswith("stt_core.")
 
 
 def pytest_report_teststatus(
     report: pytest.CollectReport | pytest.TestReport,
 ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
     """Gives it a category and a letter of its own."""
-    if isinstance(report, pytest.TestReport) and _reason(report) is not None:
+    if isinstance(report, pytest.TestReport) and _reason(report) is not None and not report.failed:
         return _CATEGORY, "N", ("NOT PROVEN", {"yellow": True})
     return None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says what was missing."""
-    reports = [report for report in terminalreporter.getreports(_CATEGORY) if isinstance(report, pytest.TestReport)]
-    if reports:
+    """Says what came of each promise, and what could not be proven elsewhere."""
+    reports = [
+        report
+        for each in terminalreporter.stats.values()
+        for report in each
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+    ]
+    promised: dict[str, list[list[str]]] = {}
+    for report in reports:
+        if (outcome := _outcome(report)) is not None:
+            promised.setdefault(outcome[0], []).append(outcome[1:])
+    for subject, outcomes in promised.items():
+        _tell(terminalreporter, subject, outcomes)
+    doubts = [report for report in reports if _reason(report) is not None and _outcome(report) is None]
+    if doubts:
         terminalreporter.section("promises not proven", sep="=", yellow=True)
-        for report in reports:
+        for report in doubts:
             terminalreporter.write_line(f"NOT PROVEN {report.nodeid}: {_reason(report)}", yellow=True)
+
+
+def _tell(terminalreporter: pytest.TerminalReporter, subject: str, outcomes: list[list[str]]) -> None:
+    from .contract.report import Outcome, Promise, Report, State
+
+    report = Report(subject, [Outcome(Promise(promise), State(state), why) for promise, state, why in outcomes])
+    terminalreporter.section(f"what {subject} promises", sep="=")
+    for promise in Promise:
+        for outcome in (each for each in report if each.promise is promise):
+            colour = {State.PROVEN: "green", State.BROKEN: "red", State.NOT_PROVEN: "yellow"}[outcome.state]
+            first, *more = outcome.explain()
+            terminalreporter.write_line(first, **{colour: True})
+            for line in more:
+                terminalreporter.write_line(line)
+    counts = [f"{len(report.in_state(state))} {state.lower()}" for state in State if report.in_state(state)]
+    terminalreporter.write_line(", ".join(counts))
+
+
+def _outcome(report: pytest.TestReport) -> list[str] | None:
+    return cast("list[str] | None", dict(report.user_properties).get(OUTCOME))
 
 
 def _reason(report: pytest.TestReport) -> object:

@@ -26,7 +26,6 @@ OF_CONNECTIONS = {
     "a_dead_peer_is_noticed",
     "peer_that_never_acknowledges_the_end",
     "flush_gives_up_in_time",
-    "refusals_for_good_are_one_attempt",
     "retry_after_is_waited_for",
     "time_outs_spend_the_budget",
     "drops_spend_the_budget",
@@ -34,9 +33,10 @@ OF_CONNECTIONS = {
     "malformed_messages_are_drops",
     "usage_adds_up_after_a_drop",
     "no_secret_is_seen",
+    "what_fails_behind_is_told",
     "every_format_sounds_the_same",
 }
-"""The last one is of sound: counted audio is no speech in another format."""
+"""The last two are of jobs, which fail later and tell why, and of sound: counted audio is none in another format."""
 
 Check = Callable[[Subject], Awaitable[None]]
 ALL: dict[str, Check] = {check.__name__: check for checks in CHECKS.values() for check in checks}

@@ -183,7 +183,7 @@ async def _flush(subject: Subject, call: Call, when: str) -> list[SpeechEvent]:
     except TimeoutError:
         raise PromiseBroken(Promise.FLUSH, f"flush() {when} hangs") from None
     except STTError as error:
-        raise NotProven(f"the stream failed: {error}") from error
+        raise PromiseBroken(Promise.FLUSH, f"flush() {when} fails: {type(error).__name__}: {error}") from error
 
 
 # -- both --------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Unpack
 
-from ...errors import APIError, ConnectTimeoutError, STTError
+from ...errors import (
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    ConnectTimeoutError,
+    PermissionDeniedError,
+    STTError,
+)
 from ...events import SpeechEventType
 from .drive import Call, Speech, recognize, require_all
 from .report import NotProven, Promise, PromiseBroken
@@ -15,6 +22,7 @@ from .subject import Refusal
 
 if TYPE_CHECKING:
     from ...options import CommonOptions
+    from ...stt import STT
     from .subject import Subject
 
 __all__ = [
@@ -22,7 +30,9 @@ __all__ = [
     "malformed_messages_are_drops",
     "refusals_for_good_are_one_attempt",
     "retry_after_is_waited_for",
+    "strangers_are_turned_away",
     "time_outs_spend_the_budget",
+    "what_fails_behind_is_told",
     "words_make_the_budget_whole",
 ]
 
@@ -38,12 +48,16 @@ RETRY_AFTER_SECONDS = 2.0
 SILENT_SECONDS = 10.0
 SLACK_SECONDS = 0.1
 TICK_SECONDS = 0.001
+REASON = "behind the moon"
 
 
 async def refusals_for_good_are_one_attempt(subject: Subject) -> None:
     """The vendor's status, code, words and request id arrive, after one attempt, from streams and files."""
     for status in FOR_GOOD:
         refusal = Refusal(status=status, code="moon_phase", request_id=f"refused-{status}")
+        if subject.kind == "jobs":
+            await _refuse_a_file(subject, refusal)  # a segment that is refused is an event, and the stream goes on
+            continue
         async with _refused(subject, refusal) as (call, attempts):
             if call is None:
                 return
@@ -192,6 +206,68 @@ async def malformed_messages_are_drops(subject: Subject) -> None:
         if call.hung or call.error is not None or not call.reconnects:
             _broken(f"a malformed message is no drop: {call.error or 'nothing came of it'!r}")
         require_all(subject, speech, call)
+
+
+# -- what the server half says of its own accord, and the client half has to understand --------------------------------
+
+
+async def strangers_are_turned_away(subject: Subject) -> None:
+    """A key that the server half does not know is an AuthenticationError, from streams and files, after one attempt."""
+    if subject.stranger is None:
+        if subject.kind == "local":
+            return  # nobody signs in
+        raise NotProven("the subject cannot sign in with what the other end does not know")
+    async with subject.stranger() as stt:
+        for what, error in await _errors(subject, stt):
+            if error is None:
+                _broken(f"{what} is served to somebody whose key nobody knows")
+            if not isinstance(error, AuthenticationError | PermissionDeniedError):
+                _broken(f"{what} with a key that nobody knows is refused with {error!r}")
+
+
+async def what_fails_behind_is_told(subject: Subject) -> None:
+    """A request that the provider behind the server half refuses is refused, in its words and for good."""
+    if subject.failing is None:
+        if subject.kind == "local":
+            return  # nobody is behind it
+        raise NotProven("the subject has nobody behind its other end who could fail")
+    async with subject.opened((0.5,)) as stt, _failing(subject, stt):
+        for what, error in await _errors(subject, stt):
+            if error is None:
+                _broken(f"{what} ends as if all were well where the provider behind refused it")
+            if not isinstance(error, APIError) or REASON not in str(error) or error.retryable:
+                _broken(f"{what} that the provider behind refused ({REASON!r}, with 400) ends with {error!r}")
+
+
+@asynccontextmanager
+async def _failing(subject: Subject, stt: STT) -> AsyncGenerator[None]:
+    if subject.failing is not None:
+        async with subject.failing(stt, BadRequestError(REASON, status=400)):
+            yield
+
+
+async def _errors(subject: Subject, stt: STT) -> list[tuple[str, Exception | None]]:
+    """What a stream and a file fail with, each at once; of jobs a file, because there a stream goes on."""
+    speech = Speech.of(subject.sample)
+    found: list[tuple[str, Exception | None]] = []
+    if subject.kind != "jobs":
+        async with Call.on(stt, subject, speech, max_retries=2, retry_interval=0.0) as call:
+            await call.speak(to=speech.duration / 2)
+            await call.finish()
+        if call.hung:
+            _broken("a stream that is refused hangs")
+        if call.reconnects:
+            _broken(f"a stream that is refused for good was tried {call.reconnects + 1} times")
+        found.append(("a stream", call.error))
+    try:
+        await recognize(subject, stt, speech)
+    except NotProven:
+        raise
+    except Exception as error:  # noqa: BLE001  (what may leave, and what may not, is the question)
+        found.append(("a file", error))
+    else:
+        found.append(("a file", None))
+    return found
 
 
 # -- all of them -------------------------------------------------------------------------------------------------------

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 from ...errors import STTError
+from ..clock import DeadlockError, LeftoverError
+from ..plugin import OUTCOME
 from .finding import find_subjects, read_sample
 from .kit import prove_now
-from .report import Promise
+from .report import Outcome, Promise, State
 
 if TYPE_CHECKING:
     from .subject import Subject
 
 __all__ = ["PromiseItem", "SubjectCollector", "collect"]
+
+MOST_CHARACTERS = 500
+"""Of the list of all that waits when nothing happens any more."""
 
 
 class SubjectCollector(pytest.Collector):
@@ -46,8 +51,22 @@ class PromiseItem(pytest.Item):
     promise: Promise
 
     def runtest(self) -> None:
-        """Passes if the promise is proven."""
-        prove_now(self.subject, self.promise).require()
+        """Passes if the promise is proven; what came of it is among the report's properties."""
+        try:
+            outcome = prove_now(self.subject, self.promise)
+        except (DeadlockError, LeftoverError) as error:
+            what = "it hangs" if isinstance(error, DeadlockError) else "it leaves something behind"
+            outcome = Outcome(self.promise, State.BROKEN, f"{what}: {str(error)[:MOST_CHARACTERS]}")
+        except Exception as error:
+            # Not of a check: the world around the provider, its server half for one, did not come about.
+            self._note(Outcome(self.promise, State.BROKEN, f"{type(error).__name__}: {error}"))
+            raise
+        self._note(outcome)
+        outcome.require()
+
+    def _note(self, outcome: Outcome) -> None:
+        texts = [self.subject.name, str(outcome.promise), str(outcome.state), outcome.reason]
+        self.user_properties.append((OUTCOME, texts))
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """For headings."""

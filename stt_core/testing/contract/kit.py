@@ -42,6 +42,8 @@ CHECKS: Mapping[Promise, tuple[Check, ...]] = {
         failing.drops_spend_the_budget,
         failing.words_make_the_budget_whole,
         failing.malformed_messages_are_drops,
+        failing.strangers_are_turned_away,
+        failing.what_fails_behind_is_told,
     ),
     Promise.USAGE: (accounts.usage_adds_up, accounts.usage_adds_up_after_a_drop),
     Promise.UNKNOWN: (accounts.nothing_is_invented,),

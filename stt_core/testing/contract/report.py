@@ -27,6 +27,29 @@ class Promise(enum.StrEnum):
     AUDIO = "S13 honest audio"
     UPDATE = "S14 update"
 
+    @property
+    def meaning(self) -> str:
+        """What is promised, in a sentence."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    Promise.ORDER: "segments start and end in turn; finals are in order, never empty and never said twice",
+    Promise.CLOCK: "times count from the first sample pushed, whatever outages and replays happen",
+    Promise.NO_LOSS: "every word pushed becomes final, also over dropped connections, or AUDIO_LOST says which span",
+    Promise.LIVENESS: "a dead peer is noticed within liveness_timeout, and a silent one is not taken for dead",
+    Promise.DRAIN: "after end_input() everything that was said comes, and then the end; never a hang",
+    Promise.FLUSH: "flush() makes what was sent final and returns just that, or fails within flush_timeout",
+    Promise.BOUNDS: "nothing grows without bound where nobody reads, and nothing healthy looks dead then",
+    Promise.CLOSE: "closing is quick, can be done twice, and leaves no task, socket, process or warning",
+    Promise.ERRORS: "only STTErrors come out, in the vendor's words; what is refused for good is not tried again",
+    Promise.USAGE: "seconds sent, replayed and injected are counted apart, and add up to what arrived",
+    Promise.UNKNOWN: "what the wire does not say is None; no confidence, language, time or speaker is invented",
+    Promise.SECRETS: "no key is in a URL, a repr, a log, an error or the local variables of a traceback",
+    Promise.AUDIO: "the rate declared is that of the bytes sent; stereo is mixed, a native format left untouched",
+    Promise.UPDATE: "options that change while a stream runs arrive and lose no word, or are refused by name",
+}
+
 
 class State(enum.StrEnum):
     """What is known about a promise."""
@@ -85,6 +108,13 @@ class Outcome:
 
     def __str__(self) -> str:
         return f"{self.promise:<22} {self.state:<11}{self.reason}".rstrip()
+
+    def explain(self) -> Iterator[str]:
+        """Lines for who has never seen one: the state; unless it is proven, what was promised, and why it is not."""
+        yield f"{self.promise:<22} {self.state}"
+        if self.state is not State.PROVEN:
+            yield f"    promised: {self.promise.meaning}"
+            yield f"    {'seen' if self.state is State.BROKEN else 'why'}: {self.reason}"
 
 
 class Report:

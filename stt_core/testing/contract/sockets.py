@@ -31,13 +31,14 @@ from ..faults import (
     Swallow,
 )
 from ..faults.record import places_of
-from ..scripted import Cue, utterance
+from ..scripted import Cue, Fault, utterance
 from .report import NotProven
 from .subject import Received, Refusal, Sample, Subject, Update
 
 if TYPE_CHECKING:
     import aiohttp
 
+    from ...errors import STTError
     from ...events import SpeechEvent
     from ...provider import Carries
     from ...stt import STT
@@ -54,6 +55,10 @@ _RATE = 16000
 _WORDS = "one two three four five six seven eight"
 _SECONDS = 2.0
 _BABBLE_SECONDS = 0.05
+_CONNECTIONS = 10
+"""More than anybody tries of what is refused."""
+
+_ANOTHER_KEY = "not-the-one-that-the-client-has"
 
 
 def _counted_from(start: float) -> bytes:
@@ -122,6 +127,15 @@ def socket_subject(
     async def with_session(session: aiohttp.ClientSession) -> STT:
         return world.meet(make_client(world.proxy.url, session), ())
 
+    @asynccontextmanager
+    async def stranger() -> AsyncGenerator[STT]:
+        async with (
+            wire.behind([]) as behind,
+            Host(behind, api_keys=[_ANOTHER_KEY]) as host,
+            make_client(host.urls[wire.provider], None) as stt,
+        ):
+            yield stt
+
     return Subject(
         name=name,
         kind="socket",
@@ -138,6 +152,8 @@ def socket_subject(
         with_session=with_session,
         garble=world.garble,
         refuse=world.refuse,
+        stranger=stranger,
+        failing=world.failing,
         secrets=wire.secrets,
         leaks=world.leaks,
         update=Update(options=wire.update, arrived=world.updated),
@@ -242,6 +258,15 @@ class _World:
             yield lambda: len(proxy.connections) + len(proxy.requests) - sockets - files
         finally:
             proxy.plan, proxy.http_plan = self._plan(), []
+
+    @asynccontextmanager
+    async def failing(self, _: STT, error: STTError) -> AsyncGenerator[None]:
+        behind = self._behind
+        behind.faults = [Fault(number, "refuse", error) for number in range(_CONNECTIONS)]
+        try:
+            yield
+        finally:
+            behind.faults = []
 
     def received(self, _: STT) -> Sequence[Received]:
         return [

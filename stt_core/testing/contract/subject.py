@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from ...audio.frames import AudioFormat
+    from ...errors import STTError
     from ...events import SpeechEvent
     from ...provider import Carries, Kind
     from ...stt import STT
@@ -116,6 +117,8 @@ class Subject:
             requests.
         garble: the other end says something that its protocol does not allow, once.
         refuse: while entered, the other end turns new connections and requests away; gives what counts the attempts.
+        stranger: an STT that signs in with what its other end, a server half, does not know.
+        failing: while entered, the provider behind the server half fails with this error.
         secrets: what ``create`` signs in with, and whatever else nobody may see.
         leaks: the places, but for the headers that are made for it, in which the other end saw a secret.
         update: options to change; where the provider changes none, those that it refuses.
@@ -140,6 +143,8 @@ class Subject:
     with_session: Callable[[aiohttp.ClientSession], Awaitable[STT]] | None = None
     garble: Callable[[STT], Awaitable[None]] | None = None
     refuse: Callable[[STT, Refusal], AbstractAsyncContextManager[Callable[[], int]]] | None = None
+    stranger: Callable[[], AbstractAsyncContextManager[STT]] | None = None
+    failing: Callable[[STT, STTError], AbstractAsyncContextManager[None]] | None = None
     secrets: Sequence[str] = field(default=(), repr=False)
     leaks: Callable[[STT], Sequence[str]] | None = None
     update: Update | None = None
