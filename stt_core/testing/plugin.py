@@ -21,11 +21,11 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-__all__ = ["OUTCOME"]
+    from .contract.report import Outcome
 
-OUTCOME = "stt-core promise"
-"""The property of a report that says what came of an item of the kit: subject, promise, state and reason, as texts."""
+__all__: list[str] = []
 
+_OUTCOME = "stt-core promise"
 _CATEGORY = "not proven"
 
 
@@ -75,6 +75,9 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Takes note of what could not be proven, and keeps tracebacks through the kit out of its verdicts."""
     report = yield
+    if call.when == "call" and (outcome := cast("Outcome | None", getattr(item, "outcome", None))) is not None:
+        texts = [item.nodeid.partition("::")[0], str(outcome.promise), str(outcome.state), outcome.reason]
+        report.user_properties.append((_OUTCOME, texts))
     error = None if call.excinfo is None else call.excinfo.value
     if _is_verdict(error, "NotProven"):
         report.user_properties.append((_CATEGORY, str(error)))
@@ -143,7 +146,7 @@ def _tell(terminalreporter: pytest.TerminalReporter, subject: str, outcomes: lis
 
 
 def _outcome(report: pytest.TestReport) -> list[str] | None:
-    return cast("list[str] | None", dict(report.user_properties).get(OUTCOME))
+    return cast("list[str] | None", dict(report.user_properties).get(_OUTCOME))
 
 
 def _reason(report: pytest.TestReport) -> object:

@@ -10,7 +10,6 @@ import pytest
 
 from ...errors import STTError
 from ..clock import DeadlockError, LeftoverError
-from ..plugin import OUTCOME
 from .finding import find_subjects, read_sample
 from .kit import prove_now
 from .report import Outcome, Promise, State
@@ -49,24 +48,21 @@ class PromiseItem(pytest.Item):
 
     subject: Subject
     promise: Promise
+    outcome: Outcome | None = None
+    """What came of it."""
 
     def runtest(self) -> None:
-        """Passes if the promise is proven; what came of it is among the report's properties."""
+        """Passes if the promise is proven."""
         try:
-            outcome = prove_now(self.subject, self.promise)
+            self.outcome = prove_now(self.subject, self.promise)
         except (DeadlockError, LeftoverError) as error:
             what = "it hangs" if isinstance(error, DeadlockError) else "it leaves something behind"
-            outcome = Outcome(self.promise, State.BROKEN, f"{what}: {str(error)[:MOST_CHARACTERS]}")
+            self.outcome = Outcome(self.promise, State.BROKEN, f"{what}: {str(error)[:MOST_CHARACTERS]}")
         except Exception as error:
             # Not of a check: the world around the provider, its server half for one, did not come about.
-            self._note(Outcome(self.promise, State.BROKEN, f"{type(error).__name__}: {error}"))
+            self.outcome = Outcome(self.promise, State.BROKEN, f"{type(error).__name__}: {error}")
             raise
-        self._note(outcome)
-        outcome.require()
-
-    def _note(self, outcome: Outcome) -> None:
-        texts = [self.subject.name, str(outcome.promise), str(outcome.state), outcome.reason]
-        self.user_properties.append((OUTCOME, texts))
+        self.outcome.require()
 
     def reportinfo(self) -> tuple[Path, None, str]:
         """For headings."""
