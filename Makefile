@@ -4,6 +4,7 @@
 #   make test     the test suite
 #   make interop  the vendors' own SDKs against our servers, each in an environment of its own
 #   make lint     ruff, pyright, import-linter
+#   make docs     the tables of docs/options.md and README.md, from what the providers register
 #   make bench    word error rate and event-loop lag of the embedded engine; SPEECH=folder for recordings of your own
 #
 # Another interpreter: make PYTHON=python3.13 test. Another folder for the environment: make VENV=/tmp/venv test.
@@ -16,7 +17,7 @@ SPEECH = tests/data/speech
 SAMPLE = tests/data/speech/weather.wav
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo test test-lowest interop lint bench
+.PHONY: demo test test-lowest interop lint docs bench
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.stamp-demo
@@ -36,6 +37,9 @@ lint: $(VENV)/.stamp-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.stamp-demo
+	$(BIN)/python docs/generate.py
 
 bench: $(VENV)/.stamp-demo
 	$(BIN)/python benchmarks/wer.py $(SPEECH)
