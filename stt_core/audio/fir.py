@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -26,8 +27,9 @@ __all__ = ["FirFilter", "Plan", "plan"]
 
 _Wide: TypeAlias = npt.NDArray[np.float64]
 
-# Half the filter's length: this many samples of the lower rate, if they are no longer than 4 ms.
-_HALF, _HALF_SECONDS = 48, 0.004
+# Half the filter's length in samples of the lower rate: as many as fit into 4 ms, in these bounds. It is 4 ms at 8 kHz,
+# 3 ms at 16 kHz.
+_SHORTEST_HALF, _LONGEST_HALF, _HALF_SECONDS = 32, 48, 0.004
 # dB, of Kaiser's window. With the length it says how wide the transition is, which ends at half the lower rate.
 _ATTENUATION = 85.0
 # Seconds: how long a block may be, and what it and half the filter's length may come to.
@@ -41,8 +43,8 @@ _GRID = 2.0**-22
 # A float64 to which this is added, and taken away again, is rounded to the grid.
 _ROUNDER = np.float64(1.5 * 2.0**52 * _GRID)
 
-# Samples: longer input is done in pieces, to need little room, and to leave the other cores alone.
-_PIECE = 8192
+# Multiplications in one matrix product: beyond, OpenBLAS wakes up the other cores, which costs more than it gains.
+_PRODUCT = 1 << 19
 _STEPS = 16
 
 
@@ -68,8 +70,6 @@ class Plan:
     """What every filter from one rate to another has in common."""
 
     layout: _Layout
-    alike: bool
-    """All blocks have the same weights."""
     delay: int
     """By how many output samples the filter is late."""
     weights: _Wide
@@ -82,63 +82,53 @@ def plan(in_rate: int, out_rate: int) -> Plan | None:
     common = math.gcd(in_rate, out_rate)
     step_in, step_out = in_rate // common, out_rate // common
     lower = min(in_rate, out_rate)
-    delay = -(-min(_HALF, max(32, int(_HALF_SECONDS * lower))) * out_rate // lower)
+    half = min(_LONGEST_HALF, max(_SHORTEST_HALF, int(_HALF_SECONDS * lower)))
+    delay = -(-half * out_rate // lower)
     if 2 * delay * step_in > _LARGEST:
         return None
     longest = max(1, int(min(_BLOCK, max(_BLOCK / 2, _LONGEST - delay / out_rate)) * out_rate))
-    # 20 ms, the usual frame, are done in one call if blocks and periods divide them.
+    # 20 ms, the usual frame, should be whole periods, and those whole blocks: then there is no rest to carry.
     usual = max(1, common // 50)
-    alike = step_out <= longest
-    if alike:
-        sizes = {step_out * _divisor(usual, longest // step_out)}
+    if step_out <= longest:
+        divisions = [(step_out * _divisor(usual, longest // step_out),) * 2]
     else:
-        sizes = {_divisor(step_out, longest), _divisor(step_out * usual, longest)}
-    layouts = [layout for size in sizes if (layout := _layout(step_in, step_out, delay, size, usual))]
-    if not layouts:
-        return None
+        divisions = [(step_out, _divisor(step_out, longest)), (step_out * usual, _divisor(step_out * usual, longest))]
+    layouts = [_layout(step_in, step_out, delay, period_out, block_out) for period_out, block_out in divisions]
     layout = min(layouts, key=lambda layout: layout.window * layout.period_out)
-    kinds = np.arange(1 if alike else layout.blocks)[:, np.newaxis, np.newaxis]
-    row = np.arange(layout.window) + layout.stride * kinds - layout.lead
-    column = np.arange(layout.block_out)[:, np.newaxis] + layout.block_out * kinds
-    half = _half(in_rate, out_rate, delay)
-    weights = half[np.minimum(np.abs(row * step_out - (column - delay) * step_in), len(half) - 1)]
+    if layout.window * layout.period_out > _LARGEST:
+        return None
+    blocks = np.arange(layout.blocks)[:, np.newaxis, np.newaxis]
+    row = np.arange(layout.window) + layout.stride * blocks - layout.lead
+    column = np.arange(layout.block_out)[:, np.newaxis] + layout.block_out * blocks
+    curve = _right_half(in_rate, out_rate, delay)
+    weights = curve[np.minimum(np.abs(row * step_out - (column - delay) * step_in), len(curve) - 1)]
     # The weights of a sample add up to 1, or a constant level would come out with a ripple.
     weights = np.rint(weights / weights.sum(axis=2, keepdims=True) / _GRID) * _GRID
     if layout.block_out % 16 == 0:
         # Measured: BLAS likes whole cache lines of outputs best, and otherwise long rows of weights.
         weights = np.ascontiguousarray(weights.swapaxes(1, 2)).swapaxes(1, 2)
-    shape = layout.blocks, layout.window, layout.block_out
-    return Plan(layout, alike, delay, np.broadcast_to(weights.swapaxes(1, 2), shape))
+    return Plan(layout, delay, weights.swapaxes(1, 2))
 
 
 def _divisor(number: int, longest: int) -> int:
     return max(size for size in range(1, longest + 1) if number % size == 0)
 
 
-def _layout(step_in: int, step_out: int, delay: int, block_out: int, usual: int) -> _Layout | None:
-    shortest = math.lcm(step_out, block_out) * step_in // step_out
-    multiples = [n for n in range(1, usual + 1) if usual * step_in % (n * shortest) == 0]
-    for multiple in (*multiples, *range(1, 2 * delay)):
-        period_in = multiple * shortest
-        period_out = period_in * step_out // step_in
-        blocks = period_out // block_out
-        stride = period_in // blocks
-        if stride == 0:
-            return None
-        index = np.arange(blocks)
-        # The first and the last input sample that each block depends on, from where its window would be.
-        first = -((2 * delay - index * block_out) * step_in // step_out) - stride * index
-        last = ((index + 1) * block_out - 1) * step_in // step_out - stride * index
-        window = int(last.max() - first.min()) + 1
-        # numpy leaves a product to BLAS only where its rows, which are a period apart, do not overlap.
-        if window <= period_in:
-            lead, spare = -int(first.min()), int(last.max() - last.min())
-            return _Layout(period_in, period_out, blocks, block_out, stride, window, lead, spare)
-    return None
+def _layout(step_in: int, step_out: int, delay: int, period_out: int, block_out: int) -> _Layout:
+    period_in = period_out * step_in // step_out
+    blocks = period_out // block_out
+    stride = period_in // blocks
+    index = np.arange(blocks)
+    # The first and the last input sample that each block depends on, from where its window would be.
+    first = -((2 * delay - index * block_out) * step_in // step_out) - stride * index
+    last = ((index + 1) * block_out - 1) * step_in // step_out - stride * index
+    window = int(last.max() - first.min()) + 1
+    lead, spare = -int(first.min()), int(last.max() - last.min())
+    return _Layout(period_in, period_out, blocks, block_out, stride, window, lead, spare)
 
 
-def _half(in_rate: int, out_rate: int, delay: int) -> _Wide:
-    """The right half of the filter, at the least common multiple of both rates, and a 0 for all that lies outside."""
+def _right_half(in_rate: int, out_rate: int, delay: int) -> _Wide:
+    """The filter from its middle on, at the least common multiple of both rates; then a 0 for all that lies outside."""
     rate = math.lcm(in_rate, out_rate)
     half = delay * (rate // out_rate)
     at = np.arange(half + 1)
@@ -157,47 +147,40 @@ class _Step:
         layout = plan.layout
         size = audio.itemsize
         begin = have - layout.stride * next_block + layout.lead
-        end = begin + length
-        self.new = audio[:, begin:end]
-        self.products: list[tuple[_Wide, _Wide, _Wide]] = []
-        have += length
+        self.new = audio[:, begin : begin + length]
         # Sample n of the output needs the input up to n * period_in / period_out.
-        ready = -(-have * layout.period_out // layout.period_in) // layout.block_out
-        at = done = 0
-        while next_block < ready:
-            # From the start of a period as many as there are; otherwise up to the end of the period.
-            periods = ready // layout.blocks if next_block == 0 and ready > layout.blocks else 1
-            count = min(layout.blocks, ready) - next_block
+        ready = -(-(have + length) * layout.period_out // layout.period_in) // layout.block_out
+        periods, self.next_block = divmod(ready, layout.blocks)
+        self.have = have + length - periods * layout.period_in
+        self.products: list[tuple[_Wide, _Wide, _Wide]] = []
+        # Blocks of the same place in their periods have the same weights, and are the rows of one product. There is one
+        # row less, or more, for those before the first block and after the last.
+        for low, high in pairwise(sorted({0, next_block, self.next_block, layout.blocks})):
+            skipped = int(low < next_block)
+            rows = -((low - ready) // layout.blocks) - skipped
+            if rows <= 0:
+                continue
+            shape = len(audio), high - low, rows
+            at = skipped * layout.period_in + (low - next_block) * layout.stride
             windows = np.ndarray(
-                (len(audio), count, periods, layout.window),
+                (*shape, layout.window),
                 np.float64,
                 audio,
                 at * size,
                 (audio.strides[0], layout.stride * size, layout.period_in * size, size),
             )
+            at = skipped * layout.period_out + (low - next_block) * layout.block_out
             products = np.ndarray(
-                (len(audio), count, periods, layout.block_out),
+                (*shape, layout.block_out),
                 np.float64,
                 out,
-                done * size,
+                at * size,
                 (out.strides[0], layout.block_out * size, layout.period_out * size, size),
             )
-            self.products.append((windows, plan.weights[next_block : next_block + count], products))
-            done += count * periods * layout.block_out
-            at += count * layout.stride
-            next_block += count
-            if next_block == layout.blocks:
-                at += periods * layout.period_in - layout.blocks * layout.stride
-                have -= periods * layout.period_in
-                ready -= periods * layout.blocks
-                next_block = 0
-        if plan.alike:
-            # One block is as good as another: fewer states.
-            have -= layout.stride * next_block
-            next_block = 0
-        self.out = out[:, :done]
-        self.rest, self.kept = audio[:, at:end], audio[:, : end - at]
-        self.have, self.next_block = have, next_block
+            self.products.append((windows, plan.weights[low:high], products))
+        self.out = out[:, : (ready - next_block) * layout.block_out]
+        used = periods * layout.period_in + (self.next_block - next_block) * layout.stride
+        self.rest, self.kept = audio[:, used : begin + length], audio[:, : begin + length - used]
 
 
 class FirFilter:
@@ -217,7 +200,10 @@ class FirFilter:
         self._have = self._next_block = 0
         # Frames of one length come back to the same few states.
         self._steps: dict[tuple[int, int, int], _Step] = {}
-        self._longest = max(plan.layout.period_in, _PIECE // plan.layout.period_in * plan.layout.period_in)
+        layout = plan.layout
+        self._overlap = layout.window > layout.period_in
+        # Longer input is done in pieces.
+        self._longest = layout.period_in * max(1, _PRODUCT // (layout.window * layout.block_out))
 
     def process(self, samples: Samples) -> Samples:
         """``(n, channels)`` in, every block that is ready of ``(m, channels)`` out."""
@@ -239,7 +225,8 @@ class FirFilter:
         new += _ROUNDER
         new -= _ROUNDER
         for windows, weights, out in step.products:
-            np.matmul(windows, weights, out=out)
+            # numpy leaves a product to BLAS only where its rows do not overlap.
+            np.matmul(windows.copy() if self._overlap else windows, weights, out=out)
         step.kept[:] = step.rest
         self._have, self._next_block = step.have, step.next_block
         return step.out.T.astype(np.float32)

@@ -3,9 +3,10 @@
 Two filters behind one class, which owns what both must keep: the exact length, the alignment, and samples that do not
 depend on how the input was cut.
 
-- ``live``: our own, in :mod:`~stt_core.audio.fir`. Holds back 1 to 4 ms, or 5 where the pieces are uneven. Flat to 0.83
-  of half the lower rate (8 kHz), 0.88 (16 kHz and more); all that does not fit is 84 dB down.
-- ``file``: soxr's HQ filter. Flat to 0.91, more than 100 dB down; hands out in blocks, up to 0.12 s late.
+- ``live``: our own, in :mod:`~stt_core.audio.fir`. Late by 1 to 4 ms, or up to 5 where pieces are uneven. Level up to
+  3.3 kHz of 4, 7.1 kHz of 8 (0.88 of half the lower rate above); what does not fit is more than 80 dB down.
+- ``file``: soxr's HQ filter. Level up to 0.91 of half the lower rate, more than 120 dB down; hands out in blocks, up to
+  0.17 s late.
 
 soxr is always given float32: with int16 it adds dither, so that the same input never gives the same output twice.
 """
@@ -81,7 +82,8 @@ class Resampler:
         in_rate: Hz.
         out_rate: Hz.
         channels: of every array given.
-        mode: ``live`` holds back little, ``file`` is the better filter.
+        mode: ``live`` holds back 5 ms at most, ``file`` is the better filter. With rates below 8 kHz ``live`` holds back
+            more; rates without a short period in common (44100 and 44056 Hz) only have the ``file`` filter.
 
     Raises:
         AudioError: a rate or the number of channels is not accepted.
