@@ -86,9 +86,7 @@ class Timeline:
             placed_words = place(text, 0, len(text), words)
         else:
             placed_words = [
-                word
-                for segment, begin, end in placed_segments
-                for word in place(text, begin, end, segment.words or ())
+                word for segment, begin, end in placed_segments for word in place(text, begin, end, segment.words or ())
             ]
         marks = sorted((begin, segment.speaker_id) for segment, begin, _ in placed_segments)
         speakers = dict(marks)
