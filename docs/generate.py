@@ -1,16 +1,20 @@
 """Writes what the docs say about providers and options, from their registration: ``make docs``.
 
 ``options.md`` is made whole. In README.md it is what stands between ``<!-- generated: NAME -->`` and
-``<!-- end of NAME -->``. ``tests/test_docs.py`` fails where the text and the registration differ.
+``<!-- end of NAME -->``, the figures of the last ``make bench`` among it. ``tests/test_docs.py`` fails where a page is
+not what it would be made anew.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import median
+from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 
 from stt_core.cli.describe import portable_of
 from stt_core.cli.wording import becomes, lower
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 OPTIONS = ROOT / "docs" / "options.md"
+RESULTS = ROOT / "benchmarks" / "results.json"
+OURS = "stt-core"
 
 INTRODUCTION = """\
 # Options
@@ -56,7 +62,7 @@ def _shipped() -> Iterator[Provider]:
 def _filled(text: str, shipped: Sequence[Provider]) -> str:
     parts = {"providers": _providers(shipped), "portable options": _portable_by_provider(shipped), "speed": _speed()}
     for name, lines in parts.items():
-        block = f"<!-- generated: {name} -->\n" + "\n".join(lines) + f"\n<!-- end of {name} -->"
+        block = f"<!-- generated: {name} -->\n\n" + "\n".join(lines) + f"\n\n<!-- end of {name} -->"
         text, count = re.subn(
             rf"<!-- generated: {name} -->.*?<!-- end of {name} -->", lambda _, block=block: block, text, flags=re.S
         )
@@ -123,8 +129,69 @@ def _state(family: ModelFamily, name: str) -> str:
             return "yes"
 
 
+class _Header(TypedDict):
+    mode: str
+    processor: str
+    cores: int
+    python: str
+    commit: str
+
+
+class _Figure(TypedDict):
+    """One contender in one benchmark; without ``values`` it is ``missing``, or failed."""
+
+    group: str
+    title: str
+    unit: str
+    target: str
+    contender: str
+    values: NotRequired[list[float]]
+    ratio: NotRequired[float]
+    missing: NotRequired[str]
+
+
+class _Measured(TypedDict):
+    header: _Header
+    results: list[_Figure]
+
+
 def _speed() -> Iterator[str]:
-    yield "`make bench` measures it where you are."
+    if not RESULTS.exists():
+        yield "`make bench` measures it where you are."
+        return
+    measured = cast("_Measured", json.loads(RESULTS.read_text("utf-8")))
+    header = measured["header"]
+    yield (
+        f"`make bench` on {header['processor']}, {header['cores']} cores, CPython {header['python']}, commit "
+        f"{header['commit']}: everybody in the same run and in turns; medians, and their ratio to the bare loop, the "
+        "shortest aiohttp program that does the same on the wire. Times drift from run to run; the ratios say more. "
+        "Spreads, uvloop, and why somebody is missing, are in [benchmarks/results.md](benchmarks/results.md)."
+    )
+    yield ""
+    head = ("", "unit", "bare loop", "stt-core", "others")
+    yield from _table(head, (_measured_row(list(rows)) for _, rows in groupby(measured["results"], _benchmark)))
+
+
+def _benchmark(figure: _Figure) -> tuple[str, str]:
+    return figure["group"], figure["title"]
+
+
+def _measured_row(figures: Sequence[_Figure]) -> Sequence[str]:
+    said = {figure["contender"]: _said(figure) for figure in figures}
+    others = [f"{name} {text}" for name, text in said.items() if name not in ("bare", OURS) and "uvloop" not in name]
+    what = f"{figures[0]['group']} {figures[0]['title']}"
+    return what, figures[0]["unit"], said.get("bare", ""), said.get(OURS, ""), "; ".join(others)
+
+
+def _said(figure: _Figure) -> str:
+    values = figure.get("values")
+    if not values:
+        return "not installed" if "missing" in figure else "failed"
+    middle = median(values)
+    digits = 0 if abs(middle) >= 100 else 1 if abs(middle) >= 10 else 2
+    ratio = figure.get("ratio")
+    beside = "" if ratio is None or figure["contender"] == "bare" else f" ({ratio:.2f}x)"
+    return f"{middle:,.{digits}f}{beside}"
 
 
 # -- options.md ----------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,8 @@ LINK = re.compile(r"(?<!!)\[([^\[\]]+)\]\(([^()\s]+)\)")
 
 
 class Generator(Protocol):
+    RESULTS: Path
+
     def pages(self) -> Mapping[Path, str]: ...
 
 
@@ -36,6 +39,28 @@ def generator() -> Generator:
 def test_what_is_generated_is_up_to_date(page: str) -> None:
     """The tables are what the registration says; `make docs` writes them."""
     assert generator().pages()[ROOT / page] == (ROOT / page).read_text("utf-8"), "make docs writes it"
+
+
+def test_what_was_measured_is_shown(tmp_path: Path) -> None:
+    """A line for each benchmark, with everybody who took part; whoever has no figure is named as well."""
+    made = generator()
+    made.RESULTS = tmp_path / "results.json"
+    made.RESULTS.write_text(json.dumps({"header": HEADER, "results": FIGURES}))
+    readme = made.pages()[ROOT / "README.md"]
+    assert "| B1 events | us | 3.00 | 2.40 (0.80x) | peer 9.30 (3.10x); absent not installed; broken failed |" in readme
+    assert "`make bench` on A Machine, 2 cores" in readme
+
+
+HEADER = {"mode": "full", "processor": "A Machine", "cores": 2, "python": "3.11.7", "commit": "0123456"}
+B1 = {"group": "B1", "title": "events", "unit": "us", "target": ""}
+FIGURES = [
+    {**B1, "contender": "bare", "values": [2.9, 3.0, 3.3], "ratio": 1.0},
+    {**B1, "contender": "stt-core", "values": [2.4], "ratio": 0.8},
+    {**B1, "contender": "stt-core, uvloop", "values": [2.0], "ratio": 0.7},
+    {**B1, "contender": "peer", "values": [9.3], "ratio": 3.1},
+    {**B1, "contender": "absent", "missing": "no environment"},
+    {**B1, "contender": "broken", "failed_with": "an error"},
+]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
