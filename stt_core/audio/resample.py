@@ -82,8 +82,8 @@ class Resampler:
         in_rate: Hz.
         out_rate: Hz.
         channels: of every array given.
-        mode: ``live`` holds back 5 ms at most, ``file`` is the better filter. With rates below 8 kHz ``live`` holds back
-            more; rates without a short period in common (44100 and 44056 Hz) only have the ``file`` filter.
+        mode: ``live`` holds back 5 ms at most, ``file`` is the better filter. With rates below 8 kHz ``live`` holds
+            back more; rates without a short period in common (44100 and 44056 Hz) only have the ``file`` filter.
 
     Raises:
         AudioError: a rate or the number of channels is not accepted.
