@@ -72,6 +72,7 @@ SERVE = [words for words in COMMANDS if words[:2] == ["stt", "serve"]]
 TELL = [words for words in COMMANDS if words[:2] in (["stt", "providers"], ["stt", "explain"])]
 STT = [words for words in COMMANDS if words[0] == "stt" and words not in SERVE + TELL]
 PIP = [words for words in COMMANDS if words[0] == "pip"]
+EXAMPLES = [words for words in COMMANDS if words[0] == "python"]
 KIT = [words for words in COMMANDS if words[0] == "pytest"]
 SCRIPTED = [words for words in COMMANDS if words[0].startswith("STT_CORE_MODEL=")]
 
@@ -146,9 +147,9 @@ def samples(name: str) -> npt.NDArray[np.int16]:
 
 
 def surroundings(more: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a reader, who has this package's commands on the path."""
-    dropped = ("STT_CORE_MODEL", "MAKEFLAGS", "MAKELEVEL")
-    kept = {name: value for name, value in os.environ.items() if name not in dropped}
+    """The environment of a reader, who has this package's commands on the path, and no proxy."""
+    dropped = ("STT_CORE_MODEL", "MAKEFLAGS", "MAKELEVEL", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+    kept = {name: value for name, value in os.environ.items() if name.upper() not in dropped}
     return {**kept, "PATH": f"{Path(sys.prefix) / 'bin'}{os.pathsep}{kept['PATH']}", **more}
 
 
@@ -174,8 +175,8 @@ def run_program(block: Block, folder: Path, environment: Mapping[str, str]) -> s
 def test_nothing_is_left_out() -> None:
     """Every block is Python or commands, and every command one of the kinds that are tried below."""
     assert {block.language for block in BLOCKS} == {"python", "sh"}
-    kinds = len(MAKE) + len(SERVE) + len(TELL) + len(STT) + len(PIP) + len(KIT) + len(SCRIPTED)
-    assert kinds == len(COMMANDS)
+    kinds = (MAKE, SERVE, TELL, STT, PIP, EXAMPLES, KIT, SCRIPTED)
+    assert sum(map(len, kinds)) == len(COMMANDS)
     assert {block.page for block in PROGRAMS} == {"README", "migration"}
     assert {block.page for block in TESTS} == {"README", "testing"}
     assert LISTENING
@@ -217,10 +218,13 @@ def test_the_microphone_is_heard(block: Block, folder: Path) -> None:
     program = subprocess.Popen(
         [sys.executable, "program.py"], cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    assert program.stdout is not None
-    assert program.stdout.read(len(WORDS)).decode() == WORDS
-    program.send_signal(signal.SIGINT)
-    _, complaint = program.communicate(timeout=60)
+    try:
+        assert program.stdout is not None
+        assert program.stdout.read(len(WORDS)).decode() == WORDS
+        program.send_signal(signal.SIGINT)
+        _, complaint = program.communicate(timeout=60)
+    finally:
+        program.kill()
     assert complaint.decode().splitlines()[-1] == "KeyboardInterrupt"
 
 
@@ -304,6 +308,13 @@ def test_servers_say_where_they_are(command: list[str]) -> None:
 def test_the_kit_runs(command: list[str], folder: Path) -> None:
     """`pytest` finds the provider; one promise stands for all, which tests/contract runs."""
     assert "PROVEN" in run([sys.executable, "-m", *command, "-p", "no:cacheprovider", "-k", "S11"], folder)
+
+
+@pytest.mark.parametrize("command", EXAMPLES, ids=" ".join)
+def test_examples_are_those_that_are_tried(command: list[str]) -> None:
+    """What is run is there, and so is what it is given; `test_examples` runs it."""
+    assert all((ROOT / path).exists() for path in command[1:])
+    assert Path(command[1]).name in (ROOT / "tests" / "test_examples.py").read_text()
 
 
 @pytest.mark.parametrize("word", MAKE)
