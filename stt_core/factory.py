@@ -42,9 +42,9 @@ def create_stt(config: Config | None = None, /, **options: object) -> STT:
             joined by `` | `` or in a sequence, are a chain. ``None`` takes the environment variable ``STT_CORE_MODEL``,
             else the embedded engine.
         **options: as for :class:`~stt_core.stt.STT`; they beat those of the string. Of a chain they go to every member,
-            and ``api_key``, ``api_secret`` and ``auth`` are mappings from provider to credential; a chain's own options
-            are :class:`~stt_core.options.ChainOptions`. ``on_metrics`` is called with what is worth measuring; see
-            :mod:`stt_core.metrics`.
+            and its own are :class:`~stt_core.options.ChainOptions`. ``api_key``, ``api_secret`` and ``auth`` may be
+            mappings from provider to credential, of which each takes its own; for a chain they have to be.
+            ``on_metrics`` is called with what is worth measuring; see :mod:`stt_core.metrics`.
 
     Raises:
         ConfigError: the string, the provider, the model, the language, an option or a credential is wrong or missing.
@@ -68,32 +68,36 @@ def create_stt(config: Config | None = None, /, **options: object) -> STT:
 
 def _client(member: ModelConfig, options: Mapping[str, object]) -> STT:
     client = cast("Callable[..., STT]", get_provider(member.provider).load_client())
-    return client(member, **options)
+    return client(member, **{**options, **_own_credentials(member.provider, options)})
+
+
+def _own_credentials(provider: str, options: Mapping[str, object]) -> dict[str, object]:
+    """Of credentials that are given for several providers, this one's: a program keeps them when its string changes."""
+    own: dict[str, object] = {}
+    for name in CREDENTIALS:
+        value = options.get(name)
+        if isinstance(value, Mapping):
+            keys = cast("Mapping[str, object]", value)
+            for other in keys:
+                get_provider(other)
+            own[name] = keys.get(provider)
+    return own
 
 
 def _chain(members: Sequence[ModelConfig], options: Mapping[str, object]) -> STT:
     from .fallback import FallbackSTT
     from .members import shared
 
-    chain, rest = split_chain_options(options)
-    given = {name: rest.pop(name) for name in CREDENTIALS if rest.get(name) is not None}
-    names = {member.provider for member in members}
-    for name, value in given.items():
-        if not isinstance(value, Mapping) or not names.issuperset(cast("Mapping[str, object]", value)):
+    names = sorted({member.provider for member in members})
+    for name in CREDENTIALS:
+        if options.get(name) is not None and not isinstance(options[name], Mapping):
             raise ConfigError(
-                f"{name}= of a chain is a mapping from provider to credential, such as "
-                f"{name}={{{min(names)!r}: ...}}, of {', '.join(sorted(names))}"
+                f"{name}= of a chain is a mapping from provider to credential, such as {name}={{{names[0]!r}: ...}}; "
+                f"its providers are {', '.join(names)}"
             )
-    session = {"http_session": rest.pop("http_session")} if "http_session" in rest else {}
-    stts: list[STT] = []
-    for member in members:
-        own = {
-            name: cast("Mapping[str, object]", value)[member.provider]
-            for name, value in given.items()
-            if member.provider in cast("Mapping[str, object]", value)
-        }
-        stts.append(_client(member, {**shared(resolve(member), rest), **own, **session}))
-    return FallbackSTT(stts, chain=chain)
+    chain, rest = split_chain_options(options)
+    apart = {name: rest.pop(name) for name in (*CREDENTIALS, "http_session") if name in rest}
+    return FallbackSTT([_client(member, {**shared(resolve(member), rest), **apart}) for member in members], chain=chain)
 
 
 def transcribe(

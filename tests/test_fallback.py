@@ -563,12 +563,23 @@ def test_credentials_of_a_chain_are_given_by_provider(monkeypatch: pytest.Monkey
     monkeypatch.delenv("CARTESIA_API_KEY", raising=False)
     config = "cartesia/ink-2 | pocketsphinx/en-us"
     stt_core.create_stt(config, api_key={"cartesia": "secret-of-cartesia"})
-    for wrong in ("secret-of-cartesia", {"kotoba": "secret-of-cartesia"}):
-        with pytest.raises(ConfigError, match="mapping from provider to credential") as caught:
-            stt_core.create_stt(config, api_key=wrong)
-        assert "secret" not in str(caught.value)
-    with pytest.raises(ConfigError, match="CARTESIA_API_KEY"):
-        stt_core.create_stt(config)
+    with pytest.raises(ConfigError, match="mapping from provider to credential") as caught:
+        stt_core.create_stt(config, api_key="secret-of-cartesia")
+    assert "secret" not in str(caught.value)
+    for nobodys in ({}, {"kotoba": "secret-of-kotoba"}):
+        with pytest.raises(ConfigError, match="CARTESIA_API_KEY"):
+            stt_core.create_stt(config, api_key=nobodys)
+    with pytest.raises(ConfigError, match="cartesia"):
+        stt_core.create_stt(config, api_key={"cartsia": "secret-of-cartesia"})
+
+
+def test_the_same_credentials_serve_whatever_the_string_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that has keys for several vendors does not change when its string does."""
+    for name in ("CARTESIA_API_KEY", "SPEECHMATICS_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    keys = {"cartesia": "secret-of-cartesia", "speechmatics": "secret-of-speechmatics"}
+    for config in ("cartesia/ink-2", "speechmatics/enhanced", "cartesia/ink-2 | speechmatics/enhanced", "pocketsphinx"):
+        stt_core.create_stt(config, api_key=keys)
 
 
 def test_an_option_that_a_member_does_not_take_is_refused() -> None:
