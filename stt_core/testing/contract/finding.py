@@ -12,13 +12,15 @@ import importlib.util
 import wave
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from ...audio.frames import AudioFormat
 from ...config import ModelConfig
-from ...errors import AudioError, AudioFileNotFoundError, ConfigError
+from ...errors import AudioError, AudioFileNotFoundError, ConfigError, STTError
 from ...factory import create_stt
-from ...plugins import get_provider, register
+from ...options import closest
+from ...plugins import broken, get_provider, loaded, register
 from ...provider import Provider
 from .report import NotProven
 from .subject import Sample, Subject
@@ -41,17 +43,31 @@ def find_subjects(name: str, sample: Sample | None = None) -> Sequence[Subject]:
     Raises:
         ConfigError: there is no such provider, it is broken, or it needs a sample.
     """
-    provider = _imported(name) if ":" in name else get_provider(name)
+    provider = _imported(name) if ":" in name else _named(name)
     module = provider.client.partition(":")[0]
     contract = f"{module.rpartition('.')[0] or module}.contract"
-    if _exists(contract):
-        make = cast(
-            "Callable[[Sample | None], Iterable[Subject]]", getattr(importlib.import_module(contract), "subjects", None)
-        )
-        if not callable(make):
-            raise ConfigError(f"{contract} has no function `subjects`", provider=provider.name)
-        return list(make(sample))
-    return [_default(provider, contract, sample)]
+    if not _exists(contract):
+        return [_default(provider, contract, sample)]
+    make: object = getattr(_loaded(contract, provider), "subjects", None)
+    if not callable(make):
+        raise ConfigError(f"{contract} has no function `subjects`", provider=provider.name)
+    found = list(cast("Callable[[Sample | None], Iterable[Subject]]", make)(sample))
+    wrong = [each for each in cast("Sequence[object]", found) if not isinstance(each, Subject)]
+    if wrong or not found:
+        given = type(wrong[0]).__name__ if wrong else "nothing"
+        raise ConfigError(f"`subjects` of {contract} gives Subjects, and gave {given}", provider=provider.name)
+    return found
+
+
+def _loaded(contract: str, provider: Provider) -> ModuleType:
+    try:
+        return importlib.import_module(contract)
+    except STTError:
+        raise
+    except Exception as error:  # a stranger's module may raise anything
+        raise ConfigError(
+            f"{contract} cannot be imported: {type(error).__name__}: {error}", provider=provider.name
+        ) from error
 
 
 def _default(provider: Provider, contract: str, sample: Sample | None) -> Subject:
@@ -88,26 +104,62 @@ def read_sample(path: Path) -> Sample:
     return Sample(data, audio_format, words)
 
 
+def _named(name: str) -> Provider:
+    try:
+        return get_provider(name)
+    except ConfigError as error:
+        if name in broken() or not _exists(name):
+            raise
+        raise ConfigError(
+            f"{error}; there is a package `{name}`: name its provider as well, such as `{name}:PROVIDER`"
+        ) from None
+
+
 def _imported(name: str) -> Provider:
     module, _, attribute = name.partition(":")
+    if not all(part.isidentifier() for part in [*module.split("."), attribute]):
+        raise ConfigError(
+            f"`{name}` is not of the form package:PROVIDER, such as stt_acme:PROVIDER or stt_acme.registration:PROVIDER"
+        )
     try:
-        found: object = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise ConfigError(f"`{name}` cannot be imported: {error}") from error
+        package = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise ConfigError(f"`{name}` cannot be imported: {error}") from error
+        raise ConfigError(
+            f"`{name}` cannot be imported: {error}; install its package (pip install -e .), or run python -m pytest in "
+            "the folder that holds it"
+        ) from None
+    except Exception as error:  # a stranger's module may raise anything
+        raise ConfigError(f"`{name}` cannot be imported: {type(error).__name__}: {error}") from error
+    declared = [each for each, value in vars(package).items() if isinstance(value, Provider)]
+    if not hasattr(package, attribute):
+        told = ", ".join(declared) if declared else "none at all"
+        raise ConfigError(
+            f"{module} has no `{attribute}`; the providers in it are: {told}{closest(attribute, declared)}"
+        )
+    found: object = getattr(package, attribute)
     if not isinstance(found, Provider):
-        raise ConfigError(f"`{name}` is a {type(found).__name__}, not a stt_core.registry.Provider")
+        raise ConfigError(f"`{name}` is a {type(found).__name__}, not a stt_core.provider.Provider")
+    if loaded().get(found.name) is not found:
+        _take_in(found, name)
+    return found
+
+
+def _take_in(found: Provider, name: str) -> None:
     try:
         known = get_provider(found.name)
     except ConfigError:
         register(found)
-    else:
-        if known is not found:
-            raise ConfigError(f"there is another provider called {found.name}, and `{name}` has to be the only one")
-    return found
+        return
+    if known is not found:
+        raise ConfigError(
+            f"another provider is called {found.name} too, that of {known.client}: rename `{name}`, or remove that"
+        )
 
 
 def _exists(module: str) -> bool:
     try:
         return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
+    except (ModuleNotFoundError, ValueError):
         return False
