@@ -70,6 +70,16 @@ def test_importing_a_provider_is_light(provider: str) -> None:
     assert not imported_by(f"import {provider}") & {"aiohttp", "numpy", "soxr", "pydantic"}
 
 
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_name_of_a_provider_resolves(provider: str) -> None:
+    """Its own class among them, which is imported when it is asked for; no other name is there."""
+    package = importlib.import_module(provider)
+    client = package.PROVIDER.load_client()
+    assert {getattr(package, name) for name in package.__all__} >= {package.PROVIDER, client}
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = package.no_such_name
+
+
 def type_checking_names() -> set[str]:
     tree = ast.parse((ROOT / "stt_core" / "__init__.py").read_text())
     (block,) = (node for node in tree.body if isinstance(node, ast.If))

@@ -45,6 +45,8 @@ SDK 2.0.6 (and 4.x where it differs)                                   here
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stt_core.provider import Always, Capabilities, EnvVar, ModelFamily, Provider
 
 from .options import (
@@ -60,7 +62,19 @@ from .options import (
     without_region,
 )
 
-__all__ = ["PROVIDER"]
+if TYPE_CHECKING:
+    from .stt import CartesiaSTT
+
+__all__ = ["PROVIDER", "CartesiaSTT"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "CartesiaSTT":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .stt import CartesiaSTT
+
+    return CartesiaSTT
+
 
 _TURNS = Capabilities(
     streaming=True, interim_results=True, turns=True, keyterms=True, flush="silence", update="in_band"

@@ -38,6 +38,8 @@ SDK 0.3.0 (and 0.1.x where it differs)                                 here
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stt_core.provider import Always, Capabilities, EnvVar, ModelFamily, Provider
 
 from .options import (
@@ -52,7 +54,19 @@ from .options import (
 )
 from .wire import DEFAULT_LANGUAGE, LANGUAGES
 
-__all__ = ["PROVIDER"]
+if TYPE_CHECKING:
+    from .stt import KotobaSTT
+
+__all__ = ["PROVIDER", "KotobaSTT"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "KotobaSTT":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .stt import KotobaSTT
+
+    return KotobaSTT
+
 
 _PORTABLE = {"profanity_filter": Always(value=False), "punctuation": Always(value=True)}
 _NO_SPEAKERS = {"diarization": Always(value=False)}

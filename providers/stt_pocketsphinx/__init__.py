@@ -8,13 +8,26 @@ grammar, keyphrases. Text is lower case, without punctuation.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from stt_core.provider import Always, Capabilities, Carries, ModelFamily, Portable, Provider
 
 from .configure import check_digits, check_en_us, check_grammar, check_keyphrase
 from .options import DigitsOptions, EnUsOptions, GrammarOptions, KeyphraseOptions
 
-__all__ = ["PROVIDER"]
+if TYPE_CHECKING:
+    from .stt import PocketsphinxSTT
+
+__all__ = ["PROVIDER", "PocketsphinxSTT"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "PocketsphinxSTT":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .stt import PocketsphinxSTT
+
+    return PocketsphinxSTT
+
 
 _PORTABLE: dict[str, Portable] = {
     "diarization": Always(value=False),

@@ -36,12 +36,26 @@ Beside them: ``await stt.job_log(id)``, ``await stt.usage()``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from stt_core.provider import Always, Capabilities, Carries, EnvVar, ModelFamily, Provider
 
 from .languages import LANGUAGE_MAP, LANGUAGES, MULTI
 from .options import EnhancedOptions, MeliaOptions, check_enhanced, check_melia, punctuation_from, vocabulary_from
 
-__all__ = ["PROVIDER"]
+if TYPE_CHECKING:
+    from .stt import SpeechmaticsSTT
+
+__all__ = ["PROVIDER", "SpeechmaticsSTT"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "SpeechmaticsSTT":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .stt import SpeechmaticsSTT
+
+    return SpeechmaticsSTT
+
 
 _PORTABLE = {
     "interim_results": Always(value=False),

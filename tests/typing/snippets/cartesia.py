@@ -1,6 +1,6 @@
 """What a type checker accepts of CartesiaSTT, and what it refuses; see ``test_typing.py``."""
 
-from stt_cartesia.stt import CartesiaSTT
+from stt_cartesia import CartesiaSTT
 
 CartesiaSTT()
 CartesiaSTT("ink-whisper", language="fr", min_volume=0.1, max_silence_duration_secs=0.4, batch_path="/stt")
