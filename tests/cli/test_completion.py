@@ -11,11 +11,12 @@ import pytest
 
 from stt_core.cli.completion import complete_config
 
+DOCS = Path(__file__).parents[2] / "docs" / "command-line.md"
 SETUP = 'eval "$(_STT_COMPLETE=bash_source stt)"; COMP_WORDBREAKS=${COMP_WORDBREAKS//[:=]/}; '
 
 
 def in_bash(*words: str) -> list[str]:
-    """What bash offers for the last of the words, with the function that the README has people install."""
+    """What bash offers for the last of the words, with what the docs have people put into ~/.bashrc."""
     typed = " ".join(f"'{word}'" for word in words)
     line = f"COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}"
     program = f'{SETUP} {line}; _stt_completion stt; printf "%s\\n" "${{COMPREPLY[@]}}"'
@@ -26,6 +27,7 @@ def in_bash(*words: str) -> list[str]:
 
 def test_bash_completes_commands_and_configs() -> None:
     """The real shell function, in a real bash: a command, then a config string after -m and as an argument."""
+    assert SETUP.removesuffix("; ") in DOCS.read_text("utf-8")
     assert in_bash("stt", "tr") == ["transcribe"]
     assert in_bash("stt", "transcribe", "-m", "lab/a") == ["lab/alpha-1", "lab/alpha-2"]
     assert in_bash("stt", "explain", "lab/beta-1:") == ["lab/beta-1:en", "lab/beta-1:pt"]
