@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NotRequired, TypeAlias, TypedDict, cast
 from urllib.parse import quote
 
-from stt_core.errors import ProtocolError
+from stt_core.jsonfields import JsonFields
 
 __all__ = [
     "BASE_URL",
@@ -310,22 +310,8 @@ def build_transcription(
 
 # -- reading and writing -------------------------------------------------------------------------------------------
 
-
-def parse(message: str | bytes) -> Mapping[str, object]:
-    """A text frame, or the body of an answer, as a JSON object.
-
-    Raises:
-        ProtocolError: it is none.
-    """
-    from pydantic_core import from_json
-
-    try:
-        found: object = from_json(message)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise ProtocolError(f"Cartesia sent what is no JSON object: {message[:200]!r}", provider="cartesia")
-    return cast("Mapping[str, object]", found)
+_fields = JsonFields("Cartesia", provider="cartesia")
+parse, text_of, number_of, items_of = _fields.parse, _fields.text_of, _fields.number_of, _fields.items_of
 
 
 def dump(message: Mapping[str, object] | ServerMessage | ConfigMessage | Transcription) -> str:
@@ -335,59 +321,12 @@ def dump(message: Mapping[str, object] | ServerMessage | ConfigMessage | Transcr
     return to_json(message).decode()
 
 
-def text_of(message: Mapping[str, object], name: str) -> str:
-    """A text field; ``""`` where it is missing or null.
-
-    Raises:
-        ProtocolError: it is something else.
-    """
-    value = message.get(name)
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    raise _mistyped(name, value)
-
-
-def number_of(message: Mapping[str, object], name: str) -> float | None:
-    """A number field, ``None`` where it is missing or null.
-
-    Raises:
-        ProtocolError: it is something else.
-    """
-    value = message.get(name)
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    raise _mistyped(name, value)
-
-
-def items_of(message: Mapping[str, object], name: str) -> Sequence[Mapping[str, object]] | None:
-    """A list of objects; ``None`` where it is missing or null.
-
-    Raises:
-        ProtocolError: it is something else.
-    """
-    value = message.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, list):
-        raise _mistyped(name, value)
-    items = cast("list[object]", value)
-    if not all(isinstance(item, dict) for item in items):
-        raise _mistyped(name, items)
-    return cast("Sequence[Mapping[str, object]]", items)
-
-
 _TAGS = {"jw": "jv"}
 
 
 def tag_of(code: str) -> str | None:
     """Cartesia's code of a language as BCP-47; ``None`` for ``""``."""
     return _TAGS.get(code, code) or None
-
-
-def _mistyped(name: str, value: object) -> ProtocolError:
-    return ProtocolError(f"Cartesia sent {value!r:.60} as `{name}`", provider="cartesia")
 
 
 def query(fields: Iterable[tuple[str, object]]) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NotRequired, TypeAlias, TypedDict, cast
 
 from stt_core.errors import ProtocolError
+from stt_core.jsonfields import JsonFields
 
 __all__ = [
     "COMMIT",
@@ -412,6 +413,10 @@ def build_error_object(code: str, message: str, *, param: str | None = None) -> 
 # -- reading and writing -------------------------------------------------------------------------------------------
 
 
+_fields = JsonFields("Kotoba", provider="kotoba")
+text_of, number_of, items_of = _fields.text_of, _fields.number_of, _fields.items_of
+
+
 def parse(message: str | bytes) -> object:
     """A text frame, or a body, as JSON.
 
@@ -442,50 +447,3 @@ def object_of(document: object) -> Mapping[str, object]:
     if isinstance(document, dict):
         return cast("Mapping[str, object]", document)
     raise ProtocolError(f"Kotoba sent what is no JSON object: {document!r:.200}", provider="kotoba")
-
-
-def text_of(message: Mapping[str, object], name: str) -> str:
-    """A text field; ``""`` where it is missing or null.
-
-    Raises:
-        ProtocolError: it is something else.
-    """
-    value = message.get(name)
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    raise _mistyped(name, value)
-
-
-def number_of(message: Mapping[str, object], name: str) -> float | None:
-    """A number field, ``None`` where it is missing or null.
-
-    Raises:
-        ProtocolError: it is something else.
-    """
-    value = message.get(name)
-    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
-        return value
-    raise _mistyped(name, value)
-
-
-def items_of(message: Mapping[str, object], name: str) -> Sequence[Mapping[str, object]] | None:
-    """A list of objects; ``None`` where it is missing or null.
-
-    Raises:
-        ProtocolError: it is something else.
-    """
-    value = message.get(name)
-    if value is None:
-        return None
-    if not isinstance(value, list):
-        raise _mistyped(name, value)
-    items = cast("list[object]", value)
-    if not all(isinstance(item, dict) for item in items):
-        raise _mistyped(name, items)
-    return cast("Sequence[Mapping[str, object]]", items)
-
-
-def _mistyped(name: str, value: object) -> ProtocolError:
-    return ProtocolError(f"Kotoba sent {value!r:.60} as `{name}`", provider="kotoba")

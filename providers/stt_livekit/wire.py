@@ -15,12 +15,13 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from typing import Literal, NotRequired, TypeAlias, TypedDict, cast
+from typing import Literal, NotRequired, TypeAlias, TypedDict
 from urllib.parse import quote, urlencode
 
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from stt_core.errors import ProtocolError
+from stt_core.jsonfields import JsonFields
 
 __all__ = [
     "ALGORITHM",
@@ -283,7 +284,7 @@ def sample_rate_of(settings: Mapping[str, object]) -> int:
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 10:
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-        raise _mistyped("settings.sample_rate", value)
+        raise _fields.mistyped("settings.sample_rate", value)
     return value
 
 
@@ -295,11 +296,11 @@ def audio_of(message: Mapping[str, object]) -> bytes:
     """
     value = message.get("audio")
     if not isinstance(value, str):
-        raise _mistyped("audio", value)
+        raise _fields.mistyped("audio", value)
     try:
         return b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise _mistyped("audio", value) from None
+        raise _fields.mistyped("audio", value) from None
 
 
 # -- what the server says ------------------------------------------------------------------------------------------
@@ -436,6 +437,10 @@ def socket_url(base_url: str, model: str | None) -> str:
     return f"{ {'http': 'ws', 'https': 'wss'}.get(scheme, scheme) }://{rest}{SOCKET_PATH}{query}"
 
 
+_fields = JsonFields("LiveKit's gateway", provider="livekit")
+text_of, number_of, fields_of, items_of = _fields.text_of, _fields.number_of, _fields.object_of, _fields.items_of
+
+
 def parse(message: str | bytes) -> Mapping[str, object]:
     """A frame as a JSON object.
 
@@ -444,76 +449,9 @@ def parse(message: str | bytes) -> Mapping[str, object]:
     """
     if isinstance(message, bytes):
         raise ProtocolError(f"a binary frame of {len(message)} bytes came, where all are text", provider="livekit")
-    try:
-        found: object = from_json(message)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise ProtocolError(f"a frame is no JSON object: {message[:200]!r}", provider="livekit")
-    return cast("Mapping[str, object]", found)
+    return _fields.parse(message)
 
 
 def dump(message: Mapping[str, object] | ClientMessage | ServerMessage) -> str:
     """A message as JSON."""
     return to_json(message).decode()
-
-
-def text_of(message: Mapping[str, object], name: str) -> str:
-    """A text field; ``""`` where it is missing or null.
-
-    Raises:
-        ProtocolError: it is something else.
-    """
-    value = message.get(name)
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    raise _mistyped(name, value)
-
-
-def number_of(message: Mapping[str, object], name: str) -> float | None:
-    """A number field; ``None`` where it is missing or null.
-
-    Raises:
-        ProtocolError: it is something else.
-    """
-    value = message.get(name)
-    if value is None or type(value) is float or type(value) is int:
-        return value
-    raise _mistyped(name, value)
-
-
-def fields_of(message: Mapping[str, object], name: str) -> Mapping[str, object]:
-    """An object inside; empty where it is missing or null.
-
-    Raises:
-        ProtocolError: it is something else.
-    """
-    value = message.get(name)
-    if value is None:
-        return {}
-    if isinstance(value, dict):
-        return cast("Mapping[str, object]", value)
-    raise _mistyped(name, value)
-
-
-def items_of(message: Mapping[str, object], name: str) -> Sequence[Mapping[str, object]] | None:
-    """A list of objects; ``None`` where it is missing or null.
-
-    Raises:
-        ProtocolError: it is something else.
-    """
-    value = message.get(name)
-    if value is None:
-        return None
-    if value == []:
-        return []
-    items = cast("list[object]", value) if isinstance(value, list) else [None]
-    if not all(isinstance(item, dict) for item in items):
-        raise _mistyped(name, cast("object", value))
-    return cast("Sequence[Mapping[str, object]]", items)
-
-
-def _mistyped(name: str, value: object) -> ProtocolError:
-    return ProtocolError(f"`{name}` of a message is {value!r:.60}", provider="livekit")
