@@ -5,7 +5,9 @@
 #   make interop  the vendors' own SDKs against our servers, each in an environment of its own
 #   make lint     ruff, pyright, import-linter
 #   make docs     the tables of docs/options.md and README.md, from what the providers register
-#   make bench    word error rate and event-loop lag of the embedded engine; SPEECH=folder for recordings of your own
+#   make bench    ours, the bare loops and the installed peers side by side, into benchmarks/results.md: about a
+#                 quarter of an hour; BENCH=full for all sizes, most of an afternoon; make bench-peers installs the peers
+#   make bench-engine   word error rate and event-loop lag of the embedded engine; SPEECH=folder for your recordings
 #
 # Another interpreter: make PYTHON=python3.13 test. Another folder for the environment: make VENV=/tmp/venv test.
 
@@ -13,6 +15,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 CONSTRAINTS = constraints.txt
+BENCH = quick
 SPEECH = tests/data/speech
 SAMPLE = tests/data/speech/weather.wav
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -41,7 +44,13 @@ lint: $(VENV)/.stamp-lint
 docs: $(VENV)/.stamp-demo
 	$(BIN)/python docs/generate.py
 
-bench: $(VENV)/.stamp-demo
+bench: $(VENV)/.stamp-test
+	$(BIN)/python benchmarks/bench.py --mode $(BENCH)
+
+bench-peers: $(VENV)/.stamp-test
+	$(BIN)/python benchmarks/bench.py --install-peers
+
+bench-engine: $(VENV)/.stamp-demo
 	$(BIN)/python benchmarks/wer.py $(SPEECH)
 	$(BIN)/python benchmarks/loop_lag.py $(SAMPLE)
 
