@@ -47,8 +47,9 @@ class Block:
 
     @property
     def name(self) -> str:
-        first = next((line for line in self.code.splitlines() if not line.startswith(("import", "from"))), "")
-        return f"{self.page}: {first[:40]}"
+        lines = [line.strip() for line in self.code.splitlines()]
+        first = next(line for line in lines if line and not line.startswith(("import ", "from ", "async def ")))
+        return f"{self.page}: {first[:60]}"
 
 
 def blocks(page: Path) -> Iterator[Block]:
