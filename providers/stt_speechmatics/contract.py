@@ -65,8 +65,6 @@ def subject_in(world: World) -> Subject:
         pace=PACE,
         clock_tolerance=0.05,
         drop=world.drop,
-        hold=world.hold,
-        mute=world.hold,
         with_session=with_session,
         garble=world.garble,
         refuse=world.refuse,
@@ -138,15 +136,6 @@ class World:
 
     def _next(self, fault: HttpFault) -> None:
         self.proxy.http_plan = {len(self.proxy.requests): [fault]}
-
-    @asynccontextmanager
-    async def hold(self, _: STT) -> AsyncGenerator[None]:
-        """Nothing is answered."""
-        self.proxy.http_plan = [BlackHole()]
-        try:
-            yield
-        finally:
-            self.proxy.http_plan = []
 
     @asynccontextmanager
     async def refuse(self, _: STT, refusal: Refusal) -> AsyncGenerator[Callable[[], int]]:

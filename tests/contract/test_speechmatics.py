@@ -30,7 +30,6 @@ OF_CONNECTIONS = {
     "time_outs_spend_the_budget",
     "drops_spend_the_budget",
     "words_make_the_budget_whole",
-    "malformed_messages_are_drops",
     "usage_adds_up_after_a_drop",
     "no_secret_is_seen",
     "what_fails_behind_is_told",

@@ -45,13 +45,16 @@ async def usage_adds_up(subject: Subject) -> None:
         _broken(f"{usage.replayed_duration:.2f} s count as replayed on a healthy connection")
     before: SpeechEvent | None = None
     reported = 0.0
+    finals = 0  # since then
     for event in call.events:
         if event.type is _USAGE and event.recognition_usage is not None:
             reported += event.recognition_usage.audio_duration
+            finals = 0
         elif event.type is _FINAL:
             end = event.alternatives[0].end_time
-            # Of two FINALs in a row the second may have cost nothing more.
-            paid = end is not None and end <= reported + EXACTLY and before is not None and before.type is _FINAL
+            # Of two FINALs without audio between them the second has cost nothing more.
+            paid = end is not None and end <= reported + EXACTLY and finals > 0
+            finals += 1
             if (before is None or before.type is not _USAGE) and not paid:
                 _broken(f"no RECOGNITION_USAGE just before the FINAL {event.text!r}")
         before = event
