@@ -25,6 +25,13 @@ if not os.environ.get("STT_INTEROP"):
     collect_ignore_glob = ["test_*.py"]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test of each release installs it, which is as slow as the network is."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(1200))
+
+
 @dataclass(frozen=True)
 class Sdk:
     """A vendor's SDK, installed."""
