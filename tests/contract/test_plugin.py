@@ -68,6 +68,17 @@ def subjects(sample):
     return [replace(scripted_subject(), environment=nowhere)]
 """
 
+HANGING = """
+from stt_core.testing.clock import DeadlockError
+from stt_core.testing.contract import items
+from stt_core.testing.contract.scripted import subjects
+
+def hang(subject, promise):
+    raise DeadlockError("everything waits and nothing is scheduled: " + 1000 * "Task-1; ")
+
+items.prove_now = hang
+"""
+
 FOLDER = f"{ACME}\nPROVIDER = Provider('acme', (FAMILY,), client='acme_{{}}.stt:AcmeSTT')\n"
 PACKAGES = {
     "acme_raises.py": "1 / 0",
@@ -153,6 +164,17 @@ def test_a_world_that_does_not_come_about_fails(tmp_path: Path) -> None:
     run = run_pytest(tmp_path, "--stt-provider", "acme_here:PROVIDER", "-k", "S4")
     assert run.returncode == pytest.ExitCode.TESTS_FAILED
     assert re.search(r"^S4 liveness +BROKEN\n.*\n    seen: ZeroDivisionError", run.stdout, re.M), run.stdout
+
+
+def test_a_hang_is_a_verdict(tmp_path: Path) -> None:
+    """Where virtual time has nothing left to wait for, the provider hangs; the list of what waits is cut short."""
+    offer(tmp_path, HANGING)
+    run = run_pytest(tmp_path, "--stt-provider", "acme_here:PROVIDER", "-k", "S5")
+    assert run.returncode == pytest.ExitCode.TESTS_FAILED
+    assert re.search(r"^S5 drain +BROKEN\n.*\n    seen: it hangs: everything waits .{,500}$", run.stdout, re.M), (
+        run.stdout
+    )
+    assert "Traceback" not in run.stdout
 
 
 def test_what_is_named_runs_beside(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from stt_core.errors import STTError
 from stt_core.events import SpeechEventType
 from stt_core.server import Refused, Relay, Response, Route, SocketRoute
 
+from . import PROVIDER
 from .wire import (
     CLIENT,
     DECODED,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
     from .wire import ClientMessage, WireWord
 
-__all__ = ["TemplateServer"]
+__all__ = ["Session", "TemplateServer"]
 
 _TEXTS = {
     SpeechEventType.INTERIM_TRANSCRIPT: "partial",
@@ -67,7 +68,10 @@ class TemplateServer:
         upload = form.file("file")
         if upload is None or not upload.size:
             raise Refused(400, "`file` is required, the recording")
-        transcript = await self._backend.recognize(upload.audio, language=form.field("language"))
+        PROVIDER.family_for(form.field("model"))
+        transcript = await self._backend.recognize(
+            upload.audio, language=form.field("language"), wishes={"word_timestamps": True}
+        )
         answer = Transcription(text=transcript.text)
         if (words := _wire_words(transcript.words)) is not None:
             answer["words"] = words
@@ -96,6 +100,7 @@ class Session:
             first = await self._socket.receive()
             if first is not None:
                 start = _read(first)
+                PROVIDER.family_for(start.get("model"))  # which says what there is, if not that one
                 async with self._backend.stream(
                     _format(start), language=start.get("language"), wishes=_wishes(start)
                 ) as stream:

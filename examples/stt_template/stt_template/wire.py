@@ -67,7 +67,10 @@ FILE_PATH = "/v1/files"
 REQUEST_ID_HEADER = "X-Request-Id"
 
 IDLE_SECONDS = 4.0
+"""Without a message for so long the server takes the session to be over."""
+
 LOWEST_RATE, HIGHEST_RATE = 8000, 48000
+"""Hz. Between them Template takes any."""
 
 WireEncoding = Literal["s16le", "mulaw"]
 ENCODINGS: Mapping[Encoding, WireEncoding] = {"pcm_s16le": "s16le", "pcm_mulaw": "mulaw"}
