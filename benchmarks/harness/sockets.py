@@ -273,7 +273,7 @@ class Socket(asyncio.Protocol):
     def _final(self, text: str) -> None:
         self.counts.events += 1
         self.counts.final |= self.frames
-        self.say(result(self.dialect, text, final=True))
+        self.say(result(self.dialect, text, final=True, end=self.heard / BYTES_PER_SECOND))
 
     def say_interim(self, text: str) -> None:
         # Where text comes in pieces, a turn is not to grow for ever.
@@ -303,8 +303,8 @@ class Socket(asyncio.Protocol):
         self.say(result(self.dialect, "last", final=True))
 
 
-def result(dialect: str, text: str, *, final: bool, words: int = 0) -> dict[str, object]:
-    """A transcript, interim or final, as the vendor sends it."""
+def result(dialect: str, text: str, *, final: bool, words: int = 0, end: float = 0.5) -> dict[str, object]:
+    """A transcript, interim or final, as the vendor sends it; ``end`` in seconds of audio."""
     items = [{"word": f"word{at}", "start": at * 0.01, "end": at * 0.01 + 0.01} for at in range(words)]
     if dialect == "cartesia":
         return {
@@ -312,22 +312,29 @@ def result(dialect: str, text: str, *, final: bool, words: int = 0) -> dict[str,
             "is_final": final,
             "request_id": "5c2f4d3a-0d4e-4d0b-9a67-2f3d3a7c9a10",
             "text": text,
-            "duration": 0.5,
+            "duration": end,
             "language": "en",
-            "words": items,
+            "words": items or [{"word": text.strip(), "start": max(end - 0.5, 0.0), "end": end}] if final else items,
         }
     if dialect == "kotoba":
         kind = "conversation.item.input_audio_transcription"
         if final:
-            return {"type": f"{kind}.completed", "event_id": "event_1", "item_id": "item_1", "transcript": text.strip()}
+            return {
+                "type": f"{kind}.completed",
+                "event_id": "event_1",
+                "item_id": "item_1",
+                "transcript": text.strip(),
+                "start_ms": max(end - 0.5, 0.0) * 1000,
+                "end_ms": end * 1000,
+            }
         return {"type": f"{kind}.delta", "item_id": "item_1", "delta": text}
     return {
         "type": "final_transcript" if final else "interim_transcript",
         "session_id": "s",
         "transcript": text.strip(),
         "language": "en",
-        "start": 0.0,
-        "duration": 0.1,
+        "start": max(end - 0.5, 0.0),
+        "duration": min(end, 0.5),
         "confidence": 0.9,
         "words": [{**item, "confidence": 0.9} for item in items],
     }

@@ -182,6 +182,9 @@ class _Connection:
         while True:
             if idle is None:
                 return await self._source.receive()
+            # A timeout costs more than all else here, and a backlog is there already.
+            if (item := self._source.receive_nowait()) is not None:
+                return item
             try:
                 async with asyncio.timeout(idle.after):
                     return await self._source.receive()
