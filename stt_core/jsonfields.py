@@ -6,7 +6,8 @@ is an error that names vendor and field, wherever it is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import cast
 
 from .errors import ProtocolError
@@ -28,16 +29,22 @@ class JsonFields:
         self._sender = sender
         self._provider = provider
 
+    @cached_property
+    def _from_json(self) -> Callable[[str | bytes], object]:
+        # Not at the top, because a provider's registration is read without it; not with each message either, where the
+        # statement takes longer than the parsing.
+        from pydantic_core import from_json
+
+        return from_json
+
     def parse(self, message: str | bytes) -> Mapping[str, object]:
         """A message as a JSON object.
 
         Raises:
             ProtocolError: it is none.
         """
-        from pydantic_core import from_json
-
         try:
-            found: object = from_json(message)
+            found = self._from_json(message)
         except ValueError:
             found = None
         if not isinstance(found, dict):
