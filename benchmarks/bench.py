@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from harness import cases, envs, imports, report
+from harness import cases, envs, imports, report, resampling
 from harness.processes import CONTENDERS, Asked, Contender, GoneError, Server
 
 if TYPE_CHECKING:
@@ -151,6 +151,9 @@ def run_all(scale: cases.Scale, only: Sequence[str], names: Sequence[str], folde
                 if not only or case.group in only:
                     print(f"{case.group} {case.title}", flush=True)
                     keep(measure(case, server, running, scale.rounds, names))
+            if scale.name != "tiny" and (not only or "B4" in only):
+                print("B4", flush=True)
+                keep(resampling.run())
             if not only or "B5" in only:
                 print("B5", flush=True)
                 server.ask({"plan": {}})
