@@ -33,7 +33,7 @@ class Scale:
     outage: float
 
 
-QUICK = Scale("quick", 4, 20_000, (), 120, (), (100, 500), 3, 256 << 20, 400, 100, 7, 4.0)
+QUICK = Scale("quick", 3, 20_000, (), 120, (), (100, 500), 3, 256 << 20, 400, 100, 7, 4.0)
 FULL = Scale(
     "full",
     9,

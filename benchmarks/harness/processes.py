@@ -141,4 +141,5 @@ CONTENDERS = (
     Contender("speechmatics-batch 1.1.0", "speechmatics_sdk.py", ("speechmatics",), "speechmatics-batch-1.1.0"),
     Contender("speechmatics-batch 0.4.7", "speechmatics_sdk.py", ("speechmatics",), "speechmatics-batch-0.4.7"),
     Contender("livekit-agents 1.8.9", "livekit_agents.py", ("livekit",), "livekit-agents-1.8.9"),
+    Contender("pipecat 1.14.0", "pipecat_service.py", ("cartesia",), "pipecat-1.14.0"),
 )
