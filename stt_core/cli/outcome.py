@@ -89,14 +89,20 @@ def guard(work: Callable[[], int], *, verbose: bool) -> int:
     except STTError as error:
         return report(error, verbose=verbose)
     except BrokenPipeError:
-        # Whoever read our output (`| head`) has gone; what Python flushes at exit must not fail a second time.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go_of_stdout()  # whoever read our output (`| head`) has gone
         return _UNREAD
     except OSError as error:
         if error.errno is None:
             raise  # not the system's: a mistake of ours, and no less for having this class
         if verbose:
             _trace(error)
+        if error.filename is None:
+            _let_go_of_stdout()
         note(f"{error.filename or 'stdout'}: {error.strerror or error}")
         return _FAILED
     return code
+
+
+def _let_go_of_stdout() -> None:
+    """What Python flushes at exit must not fail a second time."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
