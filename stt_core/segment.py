@@ -54,7 +54,7 @@ RecognizeSegment: TypeAlias = "Callable[[AudioInput, Resolved], Awaitable[Transc
 """Recognises a piece of audio: :meth:`stt_core.stt.STT.recognize_audio`."""
 
 CONCURRENCY = 4
-SEGMENT_SECONDS = 300.0
+SEGMENT_SECONDS = 120.0
 """How long one piece may take where ``request_timeout`` says nothing."""
 
 SIGN_OF_LIFE_SECONDS = 1.0
@@ -80,6 +80,9 @@ class SegmentRunner:
     for a reason that lies in the piece, AUDIO_LOST reports it with the error and the stream goes on; the third in a row
     ends it. A provider that cannot be reached, or does not let us in, ends it at once, and what was not recognised is
     there for the next member of a chain.
+
+    A call that is under way counts as a sign of life: ``flush_timeout`` and ``drain_timeout`` begin when it is over, and
+    what bounds it is ``request_timeout``, or two minutes.
 
     Args:
         recognize: called for each piece, up to ``concurrency`` times at once.
