@@ -46,6 +46,7 @@ docs: $(VENV)/.stamp-demo
 
 bench: $(VENV)/.stamp-test
 	$(BIN)/python benchmarks/bench.py --mode $(BENCH)
+	$(BIN)/python docs/generate.py
 
 bench-peers: $(VENV)/.stamp-test
 	$(BIN)/python benchmarks/bench.py --install-peers
