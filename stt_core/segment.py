@@ -81,7 +81,7 @@ class SegmentRunner:
     ends it. A provider that cannot be reached, or does not let us in, ends it at once, and what was not recognised is
     there for the next member of a chain.
 
-    A call that is under way counts as a sign of life: ``flush_timeout`` and ``drain_timeout`` begin when it is over, and
+    A call that is under way is a sign of life: ``flush_timeout`` and ``drain_timeout`` begin when it is over, and
     what bounds it is ``request_timeout``, or two minutes.
 
     Args:
