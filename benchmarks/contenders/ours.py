@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import client
 
-from stt_core import STT, SpeechEventType, create_stt
+from stt_core import STT, SpeechEventType, STTError, create_stt
 
 if TYPE_CHECKING:
     from stt_core.stream import RecognizeStream
@@ -105,7 +106,8 @@ async def failover(url: str, hole: str, timeout: float, second: str, sample: str
     result: client.Answer = {}
     async with create_stt(chain, **options) as stt:
         if warm:
-            await stt.prewarm()
+            with suppress(TimeoutError, STTError):  # the first one does not answer that either
+                await asyncio.wait_for(stt.prewarm(), 10)
         began = time.monotonic()
         async with stt.stream(source=Path(sample)) as stream:
             async for event in stream:

@@ -84,7 +84,8 @@ def markdown(header: Mapping[str, Any], results: Sequence[Mapping[str, Any]]) ->
         "",
         f"By `{how}` ({header['mode']}) in {header['minutes']:.0f} minutes, at commit {header['commit']}, on "
         f"{header['processor']}, {header['cores']} cores, {header['system']}; CPython {header['python']}, {packages}. "
-        f"The load was {header['load_before']} before and {header['load_after']} after.",
+        f"The load was {header['load_before']} before and {header['load_after']} after."
+        + f" {header.get('remark', '')}".rstrip(),
         "",
         "Everybody was measured in the same run, in turns, after a warm-up; a figure is the median, with its spread. "
         "The client process is on one core, the server in a process on another; CPU is the client's, user and system. "
