@@ -19,6 +19,7 @@ from .errors import (
     AudioFileNotFoundError,
     ConfigError,
     ConnectionLostError,
+    ConnectTimeoutError,
     MissingExtraError,
     STTError,
     STTTimeoutError,
@@ -320,7 +321,7 @@ class FallbackSTT(STT):
         Raises:
             AllProvidersFailedError: none of them can be made ready.
         """
-        results = await asyncio.gather(*(stt.prewarm() for stt in self._stts), return_exceptions=True)
+        results = await asyncio.gather(*(_ready(stt) for stt in self._stts), return_exceptions=True)
         causes: list[STTError] = []
         for stt, result in zip(self._stts, results, strict=True):
             if isinstance(result, STTError):
@@ -368,6 +369,24 @@ def _kept(source: AudioInput, closing: ExitStack) -> AudioInput:
     return AudioInput.from_any((name, kept))
 
 
+async def _ready(stt: STT) -> None:
+    """Makes a member ready, and waits for a vendor no longer than for a connection.
+
+    Raises:
+        STTError: it cannot be made ready.
+    """
+    limit = asyncio.timeout(None if is_local(stt.settings) else stt.settings.stt["connect_timeout"])
+    try:
+        async with limit:
+            await stt.prewarm()
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise ConnectTimeoutError(
+            f"{stt.settings.label} was not ready in time (connect_timeout)", provider=stt.provider_name
+        ) from error
+
+
 async def _probe(stt: STT) -> None:
     """Finds out whether a member would serve, without audio.
 
@@ -375,7 +394,7 @@ async def _probe(stt: STT) -> None:
         STTError: it would not.
     """
     if is_local(stt.settings) or not stt.capabilities.streaming:
-        await stt.prewarm()
+        await _ready(stt)
         return
     async with stt.stream(sample_rate=16000, max_retries=0) as stream:
         async for event in stream:

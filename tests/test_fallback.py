@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -372,6 +373,26 @@ async def test_a_member_that_failed_is_left_alone_until_a_probe_finds_it_well() 
         assert not chain.down
         assert said(await events_of(chain)) == WORDS
         assert first.runners[-1].heard
+
+
+@virtual_time
+async def test_getting_ready_does_not_wait_for_a_member_that_never_is() -> None:
+    """It is ill, and the others are ready."""
+
+    class Hanging(With):
+        async def prewarm(self) -> None:
+            await asyncio.get_running_loop().create_future()
+
+    def elsewhere(settings: Resolved) -> bool:
+        return False
+
+    hanging, last = Hanging(connect_timeout=2), With()
+    with patch("stt_core.fallback.is_local", elsewhere):  # the scripted provider is one of this machine
+        async with FallbackSTT([hanging, last]) as chain:
+            await chain.prewarm()
+            assert asyncio.get_running_loop().time() == pytest.approx(2)  # pyright: ignore[reportUnknownMemberType]
+            assert [type(error) for error in chain.down.values()] == [ConnectTimeoutError]
+            assert last.prewarmed == 1
 
 
 @virtual_time

@@ -175,7 +175,11 @@ class CartesiaSTT(STT):
         """
         if not self._credentials.has("auth"):
             await self.http.request(
-                "GET", self._url(VOICES_PATH), headers=await self.headers(self.settings), params=[("limit", "1")]
+                "GET",
+                self._url(VOICES_PATH),
+                headers=await self.headers(self.settings),
+                params=[("limit", "1")],
+                timeout=self.settings.stt["connect_timeout"],
             )
 
     async def access_token(self, *, expires_in: int = 60, grants: Mapping[str, bool] | None = None) -> str:
