@@ -56,6 +56,14 @@ def alone(seed: int, names: list[str]) -> dict[str, dict[int, list[object]]]:
     return {drawn.choice(names): plan}
 
 
+MODELS = {
+    "cartesia": ("cartesia/ink-whisper:en", "cartesia/ink-2:en"),
+    "livekit": ("livekit/deepgram/nova-3:en", "livekit/cartesia/ink-2:en", "livekit/assemblyai/universal-streaming:en"),
+    "kotoba": ("kotoba/realtime:en",),
+}
+"""With times and without, with turns and without."""
+
+
 def main() -> None:
     seconds, seed = float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
     tests = the_tests()
@@ -64,6 +72,8 @@ def main() -> None:
     failed: list[int] = []
     began = time.monotonic()
     while True:
+        drawn = random.Random(f"models {seed}")  # noqa: S311  (to be repeated, not secret)
+        tests.CONFIGS.update({name: drawn.choice(models) for name, models in MODELS.items()})
         plans = alone(seed, list(tests.CONFIGS)) if seed % 2 else tests.chaos(seed)
 
         async def call(plans: dict[str, object] = plans) -> None:
@@ -77,8 +87,9 @@ def main() -> None:
             virtual_time_run(call())
         except Exception as error:  # noqa: BLE001  (whatever fails is told, with its seed)
             failed.append(seed)
-            print(f"seed {seed}: {' | '.join(plans)}: {type(error).__name__}: {str(error)[:200]}")
-        done[" | ".join(plans)] += 1
+            chain = " | ".join(tests.CONFIGS[name] for name in plans)
+            print(f"seed {seed}: {chain}: {type(error).__name__}: {str(error)[:200]}")
+        done[" | ".join(tests.CONFIGS[name] for name in sorted(plans))] += 1
         seed += 1
         if time.monotonic() - began >= seconds:
             break

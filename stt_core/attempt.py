@@ -245,6 +245,7 @@ class StreamSink:
         self._lag = carries.lag
         self._rate = ledger.format.sample_rate
         self._known_to = ledger.settled  # results of a replay that end before are known already
+        self._guessed = ledger.settlement == "estimated"  # then some that end behind it may be known, too
         self._replay_to = ledger.sent
         self._repeats = source.start < ledger.sent
         self._heard = 0.0
@@ -352,6 +353,8 @@ class StreamSink:
             return True
         if best.text and best.end_time <= known:
             return False
+        if self._guessed:  # by another member, whose texts have no times to compare with
+            event.replayed = (known if best.start_time is None else best.start_time) < self._replay_to / self._rate
         if best.start_time is not None and best.start_time < known:
             for data in event.alternatives:
                 forget_words_before(data, known)

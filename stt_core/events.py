@@ -186,7 +186,8 @@ class SpeechEvent:
         recognition_usage: with RECOGNITION_USAGE.
         settlement: with FINAL_TRANSCRIPT: how the audio behind it was settled.
         derived: the provider does not mark turns; this START or END was inferred.
-        replayed: the audio behind it had been sent before, and the provider gives no times to tell a repetition by.
+        replayed: the audio behind it had been sent before, and there are no times to tell a repetition by: the provider
+            gives none, or in a chain the one before it gave none.
         promoted: a FINAL that is the last interim, because no final came in time.
         span: with AUDIO_LOST.
         error: with RECONNECTING and PROVIDER_SWITCHED, and with AUDIO_LOST where a provider's answer is the reason.

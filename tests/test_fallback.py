@@ -221,6 +221,21 @@ def test_whatever_drops_when_every_word_comes(
 
 
 @virtual_time
+async def test_what_may_have_been_said_by_a_member_without_times_is_marked() -> None:
+    """The next one has times, and nothing to compare them with: it may repeat, and says so."""
+    untimed = ScriptedSTT(SCRIPT, carries=replace(FULL, times="none", words=False), faults=[Fault(3.0, "drop")])
+    untimed.faults += [Fault(number, "refuse") for number in range(1, 9)]
+    async with FallbackSTT([untimed, member()]) as chain:
+        events = await events_of(chain)
+    finals = [event for event in events if event.type is FINAL]
+    assert [(event.text, event.replayed) for event in finals] == [
+        ("one two three four", False),
+        ("three four", True),
+        ("five six", False),
+    ]
+
+
+@virtual_time
 async def test_when_all_fail_the_causes_are_told() -> None:
     """One for each member."""
     async with FallbackSTT(
