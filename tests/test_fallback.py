@@ -591,7 +591,8 @@ async def test_a_string_makes_a_chain(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (cartesia.stt["max_retries"], engine.stt["max_retries"]) == (2, 2)
         assert engine.stt["proxy"] is None
         assert stt.capabilities.streaming
-        assert stt.capabilities.flush == "silence" or stt.capabilities.flush == cartesia.family.capabilities.flush
+        assert (cartesia.family.capabilities.turns, engine.family.capabilities.turns) == (False, True)
+        assert not stt.capabilities.turns
 
 
 def test_credentials_of_a_chain_are_given_by_provider(monkeypatch: pytest.MonkeyPatch) -> None:
